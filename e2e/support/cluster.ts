@@ -35,6 +35,9 @@ export async function startCluster(folder: string): Promise<Cluster> {
   const server = await ca.issue('kube-apiserver', {
     names: ['127.0.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '10.96.0.1'],
   });
+  // For APIs that others serve behind this one.
+  const frontCa = await makeAuthority(pki, 'front-proxy');
+  const front = await frontCa.issue('front-proxy-client');
   const accounts = path.join(pki, 'service-accounts.key');
   await must('openssl', ['genrsa', '-out', accounts, '2048']);
 
@@ -67,6 +70,10 @@ export async function startCluster(folder: string): Promise<Cluster> {
         ...['--cert-dir', pki, '--authorization-mode', 'Node,RBAC', '--endpoint-reconciler-type', 'none'],
         ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', accounts],
         ...['--service-account-signing-key-file', accounts, '--allow-privileged=true', '--profiling=false'],
+        ...['--requestheader-client-ca-file', frontCa.cert, '--requestheader-allowed-names', 'front-proxy-client'],
+        ...['--requestheader-username-headers', 'X-Remote-User', '--requestheader-group-headers', 'X-Remote-Group'],
+        ...['--requestheader-extra-headers-prefix', 'X-Remote-Extra-'],
+        ...['--proxy-client-cert-file', front.cert, '--proxy-client-key-file', front.key],
         ...['--etcd-compaction-interval', '0', '--v', '1'],
       ],
       { logFile: at('apiserver.log') },

@@ -6,6 +6,7 @@ import { base64File, makeAuthority } from './certificates.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { makeContext } from './context.ts';
 import { renderChart } from './helm.ts';
+import { registerLogsApi } from './logs-api.ts';
 import { root, slipway } from './paths.ts';
 import { freePort } from './ports.ts';
 import { type Service, startService } from './service.ts';
@@ -116,6 +117,8 @@ export interface WorldOptions {
   /** Flags of every builder. */
   readonly builderFlags?: readonly string[];
   readonly operatorFlags?: readonly string[];
+  /** Whether the operator serves logs, behind the API server. */
+  readonly logs?: boolean;
   /** The command that the operator is of; this checkout's when absent. */
   readonly command?: string;
 }
@@ -167,6 +170,7 @@ spec:
       if (ran.code !== 0) throw new Error(ran.output);
     });
   const kubeconfig = await cluster.serviceAccountKubeconfig(NAMESPACE, ACCOUNT);
+  const logsFlags = options.logs === true ? await registerLogsApi(cluster, folder) : [];
   const port = await freePort();
   const operatorUrl = `http://127.0.0.1:${port}`;
   const startOne = async (metricsPort: number, log: string): Promise<Service> => {
@@ -176,6 +180,8 @@ spec:
       [
         ...['operator', '--kubeconfig', kubeconfig, '--lease-namespace', NAMESPACE, '--metrics-addr', metrics],
         ...['--log-format', 'json', '--lease-duration', '3s', ...(options.operatorFlags ?? [])],
+        // Of one operator alone: a rival has no port of its own for it.
+        ...(log === 'operator.log' ? logsFlags : []),
       ],
       { logFile: path.join(folder, log) },
     );

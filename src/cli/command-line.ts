@@ -1,8 +1,10 @@
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
+import { readArguments, readFlags } from './arguments.ts';
 import { type AttestationFlags, attestationFlags, withImpliedValues } from './attestation-flags.ts';
 import { type CacheCommand, cacheCommand, cacheOptions } from './cache-command.ts';
+import { CLUSTER_COMMANDS, type ClusterCommand, parseClusterCommand } from './cluster/command.ts';
 
 const keyValue = /^([A-Za-z]+)=(.*)$/;
 
@@ -83,6 +85,11 @@ const operatorOptions = z.object({
     .default(':8080'),
   'default-registry': z.string().min(1).optional(),
   pools: z.string().min(1).optional(),
+  'api-addr': z
+    .string()
+    .regex(/:[0-9]{1,5}$/, 'must be host:port')
+    .optional(),
+  'api-tls': z.string().min(1).optional(),
   workers: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, 'must be from 1 to 999')
@@ -104,6 +111,10 @@ export interface OperatorCommand {
   readonly defaultRegistry: string | undefined;
   /** File of the BuilderPools that the operator keeps. */
   readonly pools: string | undefined;
+  /** Where the API of logs is served. */
+  readonly apiAddress: string | undefined;
+  /** Folder of its certificate. */
+  readonly apiTls: string | undefined;
   readonly workers: number;
   readonly logFormat: 'json' | 'text';
   readonly logLevel: string;
@@ -148,6 +159,7 @@ export interface ExplainCommand {
 type Command =
   | BuildCommand
   | CacheCommand
+  | ClusterCommand
   | ExplainCommand
   | OperatorCommand
   | { readonly kind: 'stop' }
@@ -166,9 +178,10 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (name === 'operator') return parseOperatorCommand(rest);
   if (name === 'cache') return parseCacheCommand(rest);
   if (name === 'explain') return parseExplainCommand(rest);
+  if (CLUSTER_COMMANDS.includes(name)) return parseClusterCommand(name, rest);
   if (name !== 'build')
     throw invalidArgument(
-      `unknown command ${JSON.stringify(name)}: there are build, builderd, cache, explain, operator, stop, version and help`,
+      `unknown command ${JSON.stringify(name)}: there are build, builderd, cache, explain, operator, stop, version and help, and of a cluster ${CLUSTER_COMMANDS.join(', ')}`,
     );
   return parseBuildCommand(rest);
 }
@@ -229,6 +242,8 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     metricsAddress: data['metrics-addr'],
     defaultRegistry: data['default-registry'],
     pools: data.pools,
+    apiAddress: data['api-addr'],
+    apiTls: data['api-tls'],
     workers: data.workers,
     logFormat: data['log-format'],
     logLevel: data['log-level'],
@@ -278,44 +293,6 @@ function parseExplainCommand(args: readonly string[]): ExplainCommand {
     return { kind: 'runOrBuild', name, namespace, kubeconfig };
   };
   return { kind: 'explain', target: target(), output };
-}
-
-function readFlags<S extends z.ZodType>(
-  command: string,
-  args: readonly string[],
-  options: ParseArgsConfig['options'],
-  schema: S,
-): z.output<S> {
-  return readArguments(command, args, options, schema, 0).data;
-}
-
-function readArguments<S extends z.ZodType>(
-  command: string,
-  args: readonly string[],
-  options: ParseArgsConfig['options'],
-  schema: S,
-  mostPositionals: number,
-): { readonly data: z.output<S>; readonly positionals: readonly string[] } {
-  const hint = `'slipway help ${command}' lists the flags`;
-  let values: unknown;
-  let positionals: readonly string[];
-  try {
-    const allowPositionals = mostPositionals > 0;
-    ({ values, positionals } = parseArgs({ args: [...args], options: options ?? {}, allowPositionals }));
-  } catch (error) {
-    throw invalidArgument(`slipway ${command}: ${(error as Error).message}`, { hint });
-  }
-  if (positionals.length > mostPositionals)
-    throw invalidArgument(
-      `slipway ${command}: ${JSON.stringify(positionals[mostPositionals])} is one argument too many`,
-      {
-        hint,
-      },
-    );
-  const parsed = schema.safeParse(values);
-  if (parsed.success) return { data: parsed.data, positionals };
-  const issue = parsed.error.issues[0];
-  throw invalidArgument(`slipway ${command}: --${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, { hint });
 }
 
 /** `DIR` is the main context, `NAME=DIR` a named one. */

@@ -6,9 +6,12 @@ Usage:
   slipway cache ls|inspect|prune look at caches in a registry, and delete those that are not worth their room
   slipway explain [NAME]         tell why steps of a build or run were run instead of taken from the cache
   slipway operator [flags]       run the operator of a cluster
+  slipway logs|get|describe      look at Builds of a cluster, and at the logs of their runs (also: kubectl slipway …)
+  slipway cancel|rerun NAME      end a run of a cluster, or have a Build run again
+  slipway pool                   look at the builders of a cluster
   slipway stop                   end the private builder that 'build' started
   slipway version
-  slipway help build|cache|explain|operator
+  slipway help build|cache|explain|logs|operator
 `;
 
 const BUILD = `slipway build: build a Build manifest
@@ -59,6 +62,8 @@ Flags:
       --metrics-addr ADDRESS     host:port of /healthz, /readyz and /metrics (default :8080)
       --default-registry HOST    registry for image names without a host (default: none; such names are refused)
       --pools FILE               BuilderPools (YAML) that the operator makes, and sets back to what the file says when it begins to lead
+      --api-addr ADDRESS         host:port of the API that serves the logs of runs, behind the APIService v1alpha1.logs.slipway.build (default: none)
+      --api-tls DIR              its certificate: tls.crt, tls.key and ca.crt, which the APIService is given; read again as they turn
       --workers N                objects of each kind in work at once (default 8)
       --log-format FORMAT        json or text (default json)
       --log-level LEVEL          debug, info, warn or error (default info)
@@ -105,11 +110,47 @@ Environment:
   DOCKER_CONFIG                  folder of the config.json with registry credentials (default ~/.docker)
 `;
 
+const CLUSTER = `slipway logs, get, describe, cancel, rerun, pool: Builds of a cluster
+
+Usage (kubectl slipway … is the same):
+  slipway logs NAME [flags]      the log of a BuildRun, or of the newest run of a Build
+  slipway get [BUILD] [flags]    Builds and how they are, or the runs of one
+  slipway describe NAME [flags]  all that is known of a run: why it waits, what it made, why it failed
+  slipway cancel NAME [flags]    end a BuildRun, or the newest run of a Build
+  slipway rerun NAME [flags]     have a Build run again though nothing of it has changed
+  slipway pool [list|describe NAME] [flags]
+                                 BuilderPools and their builders
+  slipway explain NAME [flags]   why its steps were run (slipway help explain)
+
+NAME is a BuildRun, else a Build; run/NAME and build/NAME say which.
+
+Flags of all:
+  -n, --namespace NAMESPACE      (default: that of the context)
+      --context NAME             of the kubeconfig (default: its current one)
+      --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config)
+
+Flags of logs:
+  -f, --follow                   to the end of the run, with whose outcome the command ends: 0, 1 where the build failed, 3 where the platform did, 130 where it was cancelled
+      --step STEP                of one step: its number, or a part of its name
+      --since TIME               of the last 5m, 30s, …
+      --tail N                   the last N lines
+      --attempt N                of one attempt
+      --timestamps               with the time of each line
+      --progress MODE            auto, plain, tty or json (default auto: a tree on a terminal while a run is followed)
+
+Flag of rerun:
+  -f, --follow                   and follow the new run
+
+Flags of get and pool:
+  -o, --output FORMAT            table or json (default table)
+`;
+
 const TOPICS = new Map([
   ['build', BUILD],
   ['cache', CACHE],
   ['explain', EXPLAIN],
   ['operator', OPERATOR],
+  ...['logs', 'get', 'describe', 'cancel', 'rerun', 'pool'].map((name) => [name, CLUSTER] as const),
 ]);
 
 export function helpText(topic: string | undefined): string {

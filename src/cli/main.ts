@@ -76,6 +76,16 @@ async function main(io: CliIo, args: readonly string[]): Promise<number> {
         await runExplain(command, io);
         return 0;
       }
+      case 'logs':
+      case 'get':
+      case 'describe':
+      case 'cancel':
+      case 'rerun':
+      case 'pool': {
+        const { runClusterCommand } = await import('./cluster/run-command.ts');
+        await runClusterCommand(command, io);
+        return 0;
+      }
       case 'build': {
         const { runBuild } = await import('./build/run-build.ts');
         await runBuild(command, io);

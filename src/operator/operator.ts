@@ -1,10 +1,15 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
 import type { BuilderPool } from '../resources/index.ts';
+import { Access } from './api/access.ts';
+import { type ApiCertificate, serveApi } from './api/api.ts';
+import { apiHandlers } from './api/routes.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
 import { conditionOf } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
+import { RunBuilders } from './logs/run-builders.ts';
+import { builderLog } from './logs/sources.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
 import { Builders } from './pool/builders.ts';
 import { keepPools } from './pool/keep-pools.ts';
@@ -43,6 +48,8 @@ interface OperatorOptions extends AbortOptions {
   readonly keptPools: readonly BuilderPool[];
   /** Objects of each kind that are reconciled at once. */
   readonly workers: number;
+  /** Where the API of logs is served, and with what certificate; it is not where absent. */
+  readonly api: { readonly address: string; readonly certificate: () => Promise<ApiCertificate> } | undefined;
 }
 
 const LEASE = 'slipway-operator';
@@ -172,9 +179,18 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     leading: () => leading,
   });
 
+  await using served = new AsyncDisposableStack();
   try {
     await Promise.all([builds.synced, runs.synced, pools.synced]);
     synced = true;
+    if (options.api !== undefined) {
+      // Calls of its own: whoever asks it much keeps no reconcile waiting.
+      const kube = served.use(openKubeClient(options.config, metrics, options.proxies));
+      const attemptLog = builderLog(served.use(new RunBuilders(kube, pools)));
+      const handlers = apiHandlers({ runs, builds, attemptLog, access: new Access(kube), now: () => kube.now() });
+      const serving = serveApi({ ...options.api, kube, handlers, log: log.child({ part: 'api' }), signal: life });
+      served.defer(() => serving);
+    }
     log.info('the operator is ready', { builds: builds.list().length, runs: runs.list().length });
     const lease = { namespace: options.leaseNamespace, name: LEASE };
     const lead = { lease, durationMs: options.leaseDurationMs, fieldManager: FIELD_MANAGER, log, signal };

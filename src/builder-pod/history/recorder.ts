@@ -9,6 +9,7 @@ import {
   type Logger,
   neverAborted,
   onAbort,
+  sleep,
 } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { KeyedVertex } from '../../solver/index.ts';
@@ -70,6 +71,8 @@ const KEYS_OF_LOGS = 16;
 const MOST_PINNED = 200;
 /** Records of a list for which what they tell is made at the same time. */
 const MADE_AT_ONCE = 4;
+/** How often it is looked whether a log has grown. */
+const GROWTH_MS = 150;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
 
@@ -254,6 +257,12 @@ export class Recorder implements AsyncDisposable {
     return this.#replay(this.#store.findRun(ref), signal);
   }
 
+  /** The same whether it is over or not: what its log holds by now, and with `follow` what comes to it until it is over. Whoever reads slowly misses nothing. */
+  recordedRun(ref: string, { signal, follow }: AbortOptions & { readonly follow: boolean }) {
+    const found = this.#store.findRun(ref);
+    return found === undefined ? undefined : readLogFrames(this.#grown(found.id, follow, signal));
+  }
+
   /** Caches that a build which is over was to read and could not, once that is written. */
   unread(scope: string, ref: string): readonly UnreadCache[] {
     const found = this.#store.find(scope, ref);
@@ -424,6 +433,19 @@ export class Recorder implements AsyncDisposable {
 
   #path(id: number): string {
     return join(this.#options.directory, String(id));
+  }
+
+  async *#grown(id: number, follow: boolean, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    for (let offset = 0; ; ) {
+      const found = this.#store.byId(id);
+      for await (const bytes of this.#read(String(id), offset, signal)) {
+        yield bytes;
+        offset += bytes.length;
+      }
+      // What had been written whole was read whole; of one that has just ended the rest is about to be written.
+      if (found === undefined || found.record.logs !== undefined || !(follow || found.isOver)) return;
+      await sleep(GROWTH_MS, { signal });
+    }
   }
 
   async *#read(file: string, start: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {

@@ -102,6 +102,10 @@ export class Runs implements AsyncDisposable {
     return { state: this.#live.has(key) ? RUNNING : (this.#find(id)?.state ?? UNKNOWN), alreadyKnown: false };
   }
 
+  isLive(id: RunId): boolean {
+    return this.#live.has(formatRunId(id));
+  }
+
   /** A solve whose events can be watched; undefined for one that is over and no longer kept. @throws CodedError not_found */
   watchable(id: RunId): Run | undefined {
     const key = formatRunId(id);

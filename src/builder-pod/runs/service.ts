@@ -1,12 +1,14 @@
-import { formatPlatform, type Platform } from '../../base/index.ts';
+import { type AbortOptions, CodedError, formatPlatform, type Platform, sleep } from '../../base/index.ts';
 import { Builder, type GrpcServer, type wire } from '../../builder-api/index.ts';
 import type { Recorder } from '../history/index.ts';
 import { statusMessages } from '../protocol/index.ts';
-import { buildRefOf, runId } from './id.ts';
+import { buildRefOf, formatRunId, type RunId, runId } from './id.ts';
 import { readStart } from './request.ts';
 import type { Runs } from './runs.ts';
 
 const MAX_REASON = 1024;
+/** How often it is looked whether a record has begun. */
+const RECORD_MS = 100;
 
 interface BuilderIdentity {
   readonly id: string;
@@ -25,13 +27,33 @@ export function registerBuilder(
   server: GrpcServer,
   runs: Runs,
   identity: BuilderIdentity,
-  history: Pick<Recorder, 'replayRun'>,
+  history: Pick<Recorder, 'replayRun' | 'recordedRun'>,
 ): void {
+  /** @throws CodedError not_found */
+  async function* recorded(id: RunId, options: AbortOptions & { readonly follow: boolean }) {
+    const { signal } = options;
+    for (;;) {
+      const found = history.recordedRun(buildRefOf(id), options);
+      if (found !== undefined) {
+        yield* found;
+        return;
+      }
+      // One that has only just begun has no record yet.
+      if (!runs.isLive(id))
+        throw CodedError.of('RUN_UNKNOWN', `there is no record of the solve ${formatRunId(id)} here`);
+      if (!options.follow) return;
+      await sleep(RECORD_MS, { signal });
+    }
+  }
   server.register(Builder, {
     start: async (request, options) => await runs.start(await readStart(request, options)),
 
     attach: async function* (request, { signal }) {
       const id = runId(request.id);
+      if (request.recorded === true) {
+        yield* recorded(id, { signal, follow: request.follow === true });
+        return;
+      }
       const run = runs.watchable(id);
       if (run === undefined) {
         yield* history.replayRun(buildRefOf(id), { signal }) ?? [];

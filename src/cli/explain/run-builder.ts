@@ -1,6 +1,6 @@
-import { KubeConfig } from '@kubernetes/client-node';
-import { invalidArgument, proxySettings } from '../../base/index.ts';
+import { proxySettings } from '../../base/index.ts';
 import { openRunBuilder as openOnCluster, type RunBuilder } from '../../operator/index.ts';
+import { readKubeConfig } from '../cluster/kube-config.ts';
 import type { ClusterTarget } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 
@@ -9,14 +9,7 @@ export async function openRunBuilder(
   { kind, namespace, name, kubeconfig }: ClusterTarget,
   io: CliIo,
 ): Promise<RunBuilder> {
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    throw invalidArgument(`the kubeconfig cannot be used: ${(cause as Error).message}`, { cause });
-  }
-  const context = config.getContextObject(config.getCurrentContext());
-  const key = { namespace: namespace ?? context?.namespace ?? 'default', name };
+  const { config, namespace: own } = readKubeConfig({ kubeconfig, context: undefined, namespace });
+  const key = { namespace: own, name };
   return await openOnCluster({ config, proxies: proxySettings(io.env), key, orBuild: kind === 'runOrBuild' }, io);
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
@@ -29,9 +31,21 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
     defaultRegistry: command.defaultRegistry,
     builderGraceMs: command.builderGraceMs,
     keptPools: command.pools === undefined ? [] : readPools(command.pools),
+    api: apiOf(command),
     workers: command.workers,
     signal: io.signal,
   });
+}
+
+function apiOf({ apiAddress: address, apiTls: folder }: OperatorCommand) {
+  if (address === undefined) return undefined;
+  if (folder === undefined) throw invalidArgument('slipway operator: --api-addr goes with --api-tls');
+  const read = async (name: string) => await readFile(path.join(folder, name), 'utf8');
+  const certificate = async () => {
+    const [cert, key, ca] = await Promise.all([read('tls.crt'), read('tls.key'), read('ca.crt')]);
+    return { cert, key, ca };
+  };
+  return { address, certificate };
 }
 
 /** @throws CodedError invalid_argument that names the file and what is wrong */

@@ -4,7 +4,7 @@ import { type BuilderClient, openBuilderClient } from '../../builder-api/client/
 import { type BuildRun, DEFAULT_POOL, endpointsOf } from '../../resources/index.ts';
 import { builderTarget, clientTls } from '../pool/client-tls.ts';
 import { builderPoolType, buildRunType, buildType } from '../resource-types.ts';
-import { type KubeClient, type ObjectKey, openKubeClient } from '../runtime/index.ts';
+import { type KubeClient, type ObjectKey, openKubeClient, UNCOUNTED } from '../runtime/index.ts';
 
 /** The builder that a run was last on, and the name of its solve there. */
 export interface RunBuilder extends AsyncDisposable {
@@ -27,7 +27,7 @@ export async function openRunBuilder(
   { config, proxies, key, orBuild }: RunBuilderOptions,
   { signal }: AbortOptions,
 ): Promise<RunBuilder> {
-  using kube = openKubeClient(config, { request: () => {} }, proxies);
+  using kube = openKubeClient(config, UNCOUNTED, proxies);
   const run = orBuild ? await runOrNewestOf(kube, key, { signal }) : await kube.get(buildRunType, key, { signal });
   const attempt = run.status?.attempts?.at(-1);
   const name = nameOf({ ...key, name: run.metadata.name });

@@ -34,6 +34,9 @@ export interface ClientMetrics {
   request(verb: string, status: number, seconds: number): void;
 }
 
+/** For who counts no calls. */
+export const UNCOUNTED: ClientMetrics = { request: () => {} };
+
 interface Call {
   readonly verb: string;
   readonly method: string;
@@ -41,6 +44,16 @@ interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: object;
   readonly contentType?: string;
+}
+
+/** What a user's command needs beside: answers that are no objects. */
+export interface StreamingKubeClient extends KubeClient {
+  /** @throws CodedError as other calls */
+  stream(
+    path: string,
+    query: Readonly<Record<string, string | undefined>>,
+    options: AbortOptions,
+  ): AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -51,7 +64,7 @@ export function openKubeClient(
   config: KubeConfig,
   metrics: ClientMetrics,
   proxies: ProxySettings = DIRECT,
-): KubeClient & Disposable {
+): StreamingKubeClient & Disposable {
   const server = new URL(config.getCurrentCluster()?.server ?? 'https://kubernetes.default.svc');
   const calls = new Semaphore(PARALLEL);
   let skewMs = 0;
@@ -161,7 +174,10 @@ export function openKubeClient(
       type.parse(await send({ verb: 'get', method: 'GET', path: pathOf(type, key) }, options)),
     listPage: async (type, options) => {
       const query = { limit: String(options.limit), continue: options.continue };
-      const body = await sendRaw({ verb: 'list', method: 'GET', path: pathOf(type), query }, options);
+      const body = await sendRaw(
+        { verb: 'list', method: 'GET', path: pathOf(type, { namespace: options.namespace }), query },
+        options,
+      );
       const list = JSON.parse(body) as {
         items?: unknown[] | null;
         metadata?: { resourceVersion?: string; continue?: string };
@@ -219,8 +235,24 @@ export function openKubeClient(
       };
       await send({ verb: 'delete', method: 'DELETE', path: pathOf(type, key), body }, options);
     },
+    stream: (path, query, options) => stream({ verb: 'get', method: 'GET', path, query }, options),
     [Symbol.dispose]: () => pooled?.agent.destroy(),
   };
+
+  /** What the server sends, for as long as it does. */
+  async function* stream(call: Call, { signal }: AbortOptions): AsyncGenerator<Uint8Array, void> {
+    let response: IncomingMessage | undefined;
+    try {
+      response = await open(call, signal);
+      const status = response.statusCode ?? 0;
+      if (status !== 200) throw apiError(what(call), status, await readAll(response));
+      yield* response as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw connectionError(call, error, signal);
+    } finally {
+      response?.destroy();
+    }
+  }
 
   async function* watch(call: Call, { signal }: AbortOptions): AsyncGenerator<WatchEvent> {
     const started = performance.now();

@@ -87,7 +87,12 @@ export interface KubeClient {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions): Promise<T>;
   listPage(
     type: ResourceType,
-    options: AbortOptions & { readonly limit: number; readonly continue?: string | undefined },
+    options: AbortOptions & {
+      readonly limit: number;
+      readonly continue?: string | undefined;
+      /** Of this namespace alone. */
+      readonly namespace?: string | undefined;
+    },
   ): Promise<ListPage>;
   /** Events since `resourceVersion`; ends when the server ends it. @throws CodedError out_of_range when that is too old */
   watch(type: ResourceType, options: AbortOptions & { readonly resourceVersion: string }): AsyncIterable<WatchEvent>;

@@ -1,0 +1,6 @@
+/** Group and version of the aggregated API: what is no object of the API server's store. */
+export const API_GROUP = 'logs.slipway.build';
+export const API_VERSION = 'v1alpha1';
+
+/** Name of its APIService. */
+export const API_SERVICE = `${API_VERSION}.${API_GROUP}`;
