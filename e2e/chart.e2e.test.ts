@@ -15,6 +15,7 @@ const SHORT = { 'crds.enabled': false };
 const ALL = {
   ...SHORT,
   'certificates.existing': { builderSecret: 'a', clientSecret: 'b' },
+  'logs.tlsSecret': 'c',
   'builders.persistence.enabled': true,
   'builders.config': 'debug = true',
   'metrics.serviceMonitor.enabled': true,
@@ -175,6 +176,7 @@ test('every flag that is rendered is one of its command, and the pool is one tha
     defaultRegistry: 'r.example.com',
     pools: '/etc/slipway/pools/pools.yaml',
     metricsAddress: '0.0.0.0:8080',
+    apiAddress: '0.0.0.0:8443',
   });
   const builder = containerOf(objects, 'StatefulSet');
   expect(builder.command).toEqual(['buildkitd']);

@@ -7,4 +7,4 @@ helm=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}/tools/helm
 [ -x "$helm" ] || helm=helm
 printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: slipway-system\n  labels: { pod-security.kubernetes.io/enforce: restricted }\n'
 exec "$helm" template slipway "$root/charts/slipway" --namespace slipway-system --no-hooks \
-  --set certificates.existing.builderSecret=slipway-builder-tls,certificates.existing.clientSecret=slipway-builder-client "$@"
+  --set certificates.existing.builderSecret=slipway-builder-tls,certificates.existing.clientSecret=slipway-builder-client,logs.tlsSecret=slipway-api-tls "$@"

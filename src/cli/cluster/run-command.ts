@@ -1,4 +1,4 @@
-import { CodedError, proxySettings } from '../../base/index.ts';
+import { CodedError, proxySettings, toCodedError } from '../../base/index.ts';
 import { Cluster } from '../../operator/index.ts';
 import type { CliIo } from '../io.ts';
 import type { ClusterActCommand, ClusterCommand } from './command.ts';
@@ -12,6 +12,17 @@ const FOLLOW = { step: undefined, sinceSeconds: undefined, tail: undefined, time
 
 /** What `kubectl slipway` does. @throws CodedError */
 export async function runClusterCommand(command: ClusterCommand, io: CliIo): Promise<void> {
+  try {
+    await act(command, io);
+  } catch (error) {
+    const { code, message, reason } = toCodedError(error);
+    // The operator's own calls are the platform's to answer for; these are the user's.
+    if (reason !== 'KUBE_REFUSED' || code === 'unavailable') throw error;
+    throw new CodedError(code, message, { cause: error, fault: 'user' });
+  }
+}
+
+async function act(command: ClusterCommand, io: CliIo): Promise<void> {
   const { config, namespace } = readKubeConfig(command.cluster);
   using cluster = new Cluster({ config, namespace, proxies: proxySettings(io.env) });
   switch (command.kind) {

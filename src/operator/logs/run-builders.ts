@@ -1,6 +1,6 @@
 import { type AbortOptions, CodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
-import { type Attempt, type BuilderPool, DEFAULT_POOL, type Endpoint } from '../../resources/index.ts';
+import { type Attempt, type BuilderPool, DEFAULT_POOL, type Endpoint, endpointsOf } from '../../resources/index.ts';
 import { builderTarget, clientTls } from '../pool/client-tls.ts';
 import type { Informer, KubeClient } from '../runtime/index.ts';
 
@@ -29,7 +29,8 @@ export class RunBuilders implements AsyncDisposable {
     { builder: address, pool: name = DEFAULT_POOL }: Pick<Attempt, 'builder' | 'pool'>,
     options: AbortOptions,
   ): Promise<Disposable & { readonly client: BuilderClient }> {
-    const endpoint = this.#pools.get(name)?.spec.endpoints.find((one) => one.address === address);
+    const pool = this.#pools.get(name);
+    const endpoint = pool === undefined ? undefined : endpointsOf(pool).find((one) => one.address === address);
     if (endpoint === undefined)
       throw new CodedError('not_found', `the builder ${address} is not in the pool ${name} any more`, {
         fault: 'user',

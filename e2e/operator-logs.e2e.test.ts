@@ -1,0 +1,136 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RegistryServer } from '../src/oci/registry-server/index.ts';
+import { type Gate, startGate } from './support/gate.ts';
+import { type OperatorWorld, startOperatorWorld } from './support/operator.ts';
+import { root } from './support/paths.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+/** Logs of runs through a real API server, with the real kubectl: as raw paths and as its plugin. */
+describe('logs of runs', () => {
+  const work = tempFolder('operator-logs');
+  let world: OperatorWorld;
+  let registry: RegistryServer;
+  let gate: Gate;
+
+  beforeAll(async () => {
+    registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false });
+    gate = await startGate();
+    world = await startOperatorWorld(work.path, { logs: true, operatorFlags: ['--lease-duration', '9s'] });
+    await world.pushBase(`${registry.host}/base`);
+    await world.cluster.must([
+      ...['wait', '--for=condition=Available', '--timeout=120s', 'apiservice/v1alpha1.logs.slipway.build'],
+    ]);
+  });
+
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+    await Promise.all([gate, registry].map((one) => one?.[Symbol.asyncDispose]()));
+    work[Symbol.dispose]();
+  });
+
+  const apply = async (name: string, steps: string) => {
+    const spec = {
+      dockerfile: { inline: `FROM ${registry.host}/base\n${steps}\n` },
+      outputs: [{ image: `${registry.host}/${name}`, tags: ['v1'] }],
+    };
+    const build = { apiVersion: 'slipway.build/v1alpha1', kind: 'Build', metadata: { name }, spec };
+    const ran = await world.cluster.apply(JSON.stringify(build));
+    expect(ran.code, ran.output).toBe(0);
+  };
+  /** kubectl that finds its plugin. */
+  const plugin = (...args: readonly string[]) =>
+    world.cluster.kubectl(['slipway', ...args], {
+      env: { PATH: `${path.join(root, 'bin')}:${process.env['PATH'] ?? ''}` },
+    });
+  const raw = (of: string) =>
+    world.cluster.kubectl(['get', '--raw', `/apis/logs.slipway.build/v1alpha1/namespaces/default/${of}`]);
+  const runOf = async (build: string) => (await world.build(build))?.status?.lastRun?.name as string;
+
+  test('are followed while it runs, and are there when it is over, also with another operator', async () => {
+    await apply('slow', `RUN echo first line && wget -q -O- ${gate.url}/slow && echo last "line"`);
+    await gate.reached('slow');
+    const name = await runOf('slow');
+    const running = await raw(`buildruns/${name}/log`);
+    expect(running.stdout).toMatch(/#\d first line\n/);
+    expect(running.stdout).not.toContain(' last line\n');
+    const followed = plugin('logs', '-f', 'slow');
+    gate.open('slow');
+    const { code, stdout, output } = await followed;
+    expect(code, output).toBe(0);
+    expect(stdout).toMatch(
+      /#(\d+) \[2\/2\] RUN echo first[^]*#\1 first line\n[^]*#\1 open\n[^]*#\1 last line\n[^]*#\1 DONE/,
+    );
+    expect(stdout).toContain(`${name} Succeeded\n`);
+
+    await world.stopOperator('SIGKILL');
+    await world.startOperator();
+    await world.cluster.must([
+      ...['wait', '--for=condition=Available', '--timeout=120s', 'apiservice/v1alpha1.logs.slipway.build'],
+    ]);
+    const after = await plugin('logs', 'build/slow', '--step', 'RUN', '--tail', '2');
+    expect(after.stdout, after.output).toMatch(/^#\d+ last line\n#\d+ DONE [\d.]+s\n$/);
+    const records = (await raw(`builds/slow/log?format=json&step=RUN`)).stdout.trim().split('\n');
+    expect(records.map((line) => (JSON.parse(line) as { kind: string }).kind)).toContain('output');
+    expect((await raw('buildruns/none/log')).output).toMatch(/there is no BuildRun default\/none/);
+    expect((await raw(`buildruns/${name}/log?tail=1`)).output).toMatch(/unknown parameter tail/);
+  });
+
+  test('of one that fails are there, and the command ends as the run does', async () => {
+    await apply('broken', 'RUN echo before && exit 7');
+    await world.until('builds', 'broken', ({ status }) => status?.lastRun !== undefined);
+    const followed = await plugin('logs', '-f', 'broken');
+    expect(followed.code, followed.output).toBe(1);
+    expect(followed.stdout).toMatch(/before\n[^]*ERROR: /);
+    const described = await plugin('describe', 'broken');
+    expect(described.stdout).toMatch(/Phase: +Failed\n[^]*which ended with 7[^]*before/);
+    expect((await plugin('get')).stdout).toMatch(/broken +False/);
+    expect((await plugin('get', 'broken')).stdout).toMatch(/Failed/);
+    expect((await plugin('pool')).stdout).toMatch(/default +127\.0\.0\.1:\d+ +yes/);
+  });
+
+  test('are for those whom RBAC lets get them', async () => {
+    const { cluster } = world;
+    await cluster.must(['create', 'serviceaccount', 'reader']);
+    const kubeconfig = await cluster.serviceAccountKubeconfig('default', 'reader');
+    const ask = async () => await plugin('logs', `run/${await runOf('slow')}`, '--kubeconfig', kubeconfig);
+    await cluster.must([
+      'create',
+      'rolebinding',
+      'reads-builds',
+      '--clusterrole=reads-builds',
+      '--serviceaccount=default:reader',
+    ]);
+    await cluster.must([
+      ...['create', 'clusterrole', 'reads-builds', '--verb=get', '--resource=buildruns.slipway.build'],
+    ]);
+    const refused = await ask();
+    expect(refused.code).toBe(1);
+    expect(refused.output).toMatch(/cannot get resource "buildruns\/log" in API group "logs\.slipway\.build"/);
+    await cluster.must(['create', 'rolebinding', 'views', '--clusterrole=view', '--serviceaccount=default:reader']);
+    // Roles are aggregated by a controller, and an answer counts for some seconds.
+    await expect.poll(async () => (await ask()).code, { timeout: 60_000, interval: 1000 }).toBe(0);
+    const allowed = await ask();
+    expect(allowed.stdout, allowed.output).toContain(' last line\n');
+  });
+
+  test('a run is cancelled, and a Build runs again, by kubectl', async () => {
+    await apply('held', `RUN echo waits && wget -q -O- ${gate.url}/held`);
+    await gate.reached('held');
+    const followed = plugin('logs', '-f', 'held');
+    const cancelled = await plugin('cancel', 'held');
+    expect(cancelled.stdout, cancelled.output).toMatch(/is being cancelled/);
+    expect(await followed).toMatchObject({ code: 130 });
+    gate.open('held');
+    const again = await plugin('rerun', '-f', 'held');
+    expect(again.code, again.output).toBe(0);
+    expect(again.stdout).toContain(' open\n');
+    expect((await plugin('get', 'held')).stdout).toMatch(/Cancelled[^]*Succeeded/);
+  });
+
+  test('without the API a command says what the run itself tells', async () => {
+    await world.cluster.must(['delete', 'apiservice', 'v1alpha1.logs.slipway.build']);
+    const told = await plugin('logs', 'broken');
+    expect(told.output).toMatch(/serves no logs of builds[^]*Failed[^]*before/);
+  });
+});
