@@ -59,7 +59,7 @@ describe('logs of runs', () => {
     const { code, stdout, output } = await followed;
     expect(code, output).toBe(0);
     expect(stdout).toMatch(
-      /#(\d+) \[2\/2\] RUN echo first[^]*#\1 first line\n[^]*#\1 open\n[^]*#\1 last line\n[^]*#\1 DONE/,
+      /#(\d+) \[2\/2\] RUN echo first[\s\S]*#\1 first line\n[\s\S]*#\1 open\n[\s\S]*#\1 last line\n[\s\S]*#\1 DONE/,
     );
     expect(stdout).toContain(`${name} Succeeded\n`);
 
@@ -81,9 +81,9 @@ describe('logs of runs', () => {
     await world.until('builds', 'broken', ({ status }) => status?.lastRun !== undefined);
     const followed = await plugin('logs', '-f', 'broken');
     expect(followed.code, followed.output).toBe(1);
-    expect(followed.stdout).toMatch(/before\n[^]*ERROR: /);
+    expect(followed.stdout).toMatch(/before\n[\s\S]*ERROR: /);
     const described = await plugin('describe', 'broken');
-    expect(described.stdout).toMatch(/Phase: +Failed\n[^]*which ended with 7[^]*before/);
+    expect(described.stdout).toMatch(/Phase: +Failed\n[\s\S]*which ended with 7[\s\S]*before/);
     expect((await plugin('get')).stdout).toMatch(/broken +False/);
     expect((await plugin('get', 'broken')).stdout).toMatch(/Failed/);
     expect((await plugin('pool')).stdout).toMatch(/default +127\.0\.0\.1:\d+ +yes/);
@@ -125,12 +125,12 @@ describe('logs of runs', () => {
     const again = await plugin('rerun', '-f', 'held');
     expect(again.code, again.output).toBe(0);
     expect(again.stdout).toContain(' open\n');
-    expect((await plugin('get', 'held')).stdout).toMatch(/Cancelled[^]*Succeeded/);
+    expect((await plugin('get', 'held')).stdout).toMatch(/Cancelled[\s\S]*Succeeded/);
   });
 
   test('without the API a command says what the run itself tells', async () => {
     await world.cluster.must(['delete', 'apiservice', 'v1alpha1.logs.slipway.build']);
     const told = await plugin('logs', 'broken');
-    expect(told.output).toMatch(/serves no logs of builds[^]*Failed[^]*before/);
+    expect(told.output).toMatch(/serves no logs of builds[\s\S]*Failed[\s\S]*before/);
   });
 });
