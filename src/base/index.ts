@@ -16,6 +16,7 @@ export * from './go-quote.ts';
 export * from './identity.ts';
 export * from './image-reference.ts';
 export * from './joined.ts';
+export { KeyFilter, keyMark, MARK_BYTES, marksOf, scopeMark } from './key-filter.ts';
 export * from './large-map.ts';
 export * from './log.ts';
 export * from './loopback.ts';

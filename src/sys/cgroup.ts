@@ -189,6 +189,30 @@ export class Cgroup {
     return undefined;
   }
 
+  /** What its processes, and those below, have used so far: bytes of memory at most, and milliseconds of CPU. Undefined where nothing counts. */
+  used(): { readonly memory: number | undefined; readonly cpuMs: number | undefined } {
+    const read = (controller: string, v2: string, v1: string): string | undefined => {
+      for (const { version, path, controllers } of this.#layout.hierarchies) {
+        if (version === 1 && !controllers.includes(controller)) continue;
+        try {
+          return readFileSync(`${path}${this.name}/${version === 1 ? v1 : v2}`, 'utf8');
+        } catch (error) {
+          if (!hasErrno(error, 'ENOENT', 'ENODEV')) throw error;
+        }
+      }
+      return undefined;
+    };
+    const memory = read('memory', 'memory.peak', 'memory.max_usage_in_bytes');
+    const cpu = read('cpuacct', 'cpu.stat', 'cpuacct.usage');
+    // cpu.stat has microseconds, cpuacct.usage nanoseconds.
+    const micros = /^usage_usec (\d+)$/m.exec(cpu ?? '')?.[1];
+    const cpuMs = micros === undefined ? Number(cpu ?? Number.NaN) / 1e6 : Number(micros) / 1e3;
+    return {
+      memory: memory === undefined ? undefined : Number(memory),
+      cpuMs: Number.isFinite(cpuMs) ? cpuMs : undefined,
+    };
+  }
+
   /** Moves a process in. */
   add(pid: number): void {
     for (const directory of this.directories) {

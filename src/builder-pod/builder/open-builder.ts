@@ -14,6 +14,7 @@ import {
 } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
+import { HeldKeys } from '../../cache/keys/index.ts';
 import { localFetcher } from '../../cache/refs/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
 import {
@@ -33,6 +34,7 @@ import {
   type NetworkMode,
   networksOf,
   type StepLimits,
+  StepsUsed,
 } from '../executor/index.ts';
 import { type ExporterDeps, Outflow, type OutflowBounds, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
@@ -113,6 +115,10 @@ export interface Builder extends AsyncDisposable {
   readonly history: Recorder;
   /** Of the type `mounts`: builds do not wait for what they save. */
   readonly mountCaches: MountCaches;
+  /** What the steps of builds used. */
+  readonly used: StepsUsed;
+  /** Which keys have a result here. */
+  readonly heldKeys: HeldKeys;
   /** Why steps of builds were run. */
   readonly explainer: Explainer;
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
@@ -172,13 +178,16 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     }),
   );
   const { layout, refs } = state;
+  const heldKeys = new HeldKeys({ keys: state.keys, path: layout.database, pool: pools.bulk });
   const stateRoot = layout.root;
 
   // What ops are made of
   const afterwork = opened.use(new Afterwork(log));
+  const used = new StepsUsed();
   const executor = opened.use(
     await createExecutor(
       {
+        used: used.note,
         ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network), runtimes, ...cgroup },
         ...{ directory: join(layout.run, 'exec'), stateRoot },
         ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),
@@ -305,7 +314,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   });
   const closing = opened.move();
   return {
-    ...{ state, engine, history, explainer, openRepository, mountCaches: mounts },
+    ...{ state, engine, history, explainer, used, heldKeys, openRepository, mountCaches: mounts },
     startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

@@ -132,7 +132,7 @@ export async function startDaemon(
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
 function serveRuns(
   server: GrpcServer,
-  { engine, history, explainer, state, openRepository }: Builder,
+  { engine, history, explainer, used, heldKeys, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   { usage, ...others }: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'> & { readonly usage: UsageReader['read'] },
 ): Runs {
@@ -144,6 +144,7 @@ function serveRuns(
       }),
     store: new RunStore({ db: state.db, leases: state.leases }),
     writeTags: tagWriter(state.content, openRepository),
+    witnesses: { used: (owner) => used.take(owner), scopesOf: (key, most) => state.keys.scopesOf(key, most) },
     capacity: maxRuns ?? Math.ceil(availableParallelism() * 1.5),
     unattachedMs,
   });
@@ -152,7 +153,7 @@ function serveRuns(
     ...{ id: state.id, platforms, version: `${name} ${version}`, usage, startedMs: Date.now() },
     busyMs: () => engine.busyMs,
   };
-  registerBuilder(server, runs, identity, history);
+  registerBuilder(server, runs, identity, history, heldKeys);
   registerExplainer(server, DIRECT, { explainer, history });
   return runs;
 }

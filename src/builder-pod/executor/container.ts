@@ -14,6 +14,7 @@ import {
   neverAborted,
   onAbort,
   sleep,
+  type WorkOwner,
 } from '../../base/index.ts';
 import {
   Cgroup,
@@ -47,6 +48,7 @@ import {
   withoutBundle,
 } from './runtime.ts';
 import type { PrepareArgs, Prepared, PrepareProcessArgs } from './step-task.ts';
+import type { ContainerUse } from './steps-used.ts';
 
 /** Disk and mount work around a step, for the short pool. */
 const task = tasksOf<typeof import('./step-task.ts')>(siblingModule(import.meta.url, './step-task'));
@@ -72,6 +74,7 @@ export interface ContainerHost {
   /** Called once for each container whose bounds cannot be held here. */
   unlimited(limits: readonly string[]): void;
   closed(container: OciContainer): void;
+  used?: ((owner: WorkOwner, use: ContainerUse) => void) | undefined;
 }
 
 /** How long the runtime may take to start what was killed, and what was killed to end. */
@@ -90,6 +93,7 @@ export class OciContainer implements Container {
   readonly #processes = new Set<OciProcess>();
   #first: OciProcess | undefined;
   #count = 0;
+  #startedAt = 0;
   #network: Network | undefined;
   /** Work in the bundle for further processes. */
   readonly #preparing = new Set<Promise<void>>();
@@ -171,6 +175,7 @@ export class OciContainer implements Container {
     this.#stubs = stubs;
     const begin = () => {
       signal.throwIfAborted();
+      this.#startedAt = performance.now();
       this.#bounds = this.#bound();
       return this.#spawn(spec, this.#nextName(), runArguments);
     };
@@ -272,7 +277,9 @@ export class OciContainer implements Container {
           const runtimeState = `${this.#host.stateDirectory}/${this.#spec.id}`;
           const args = { bundle: this.#bundle, stubs: this.#stubs, runtimeState, group: this.#groupArgs() };
           const { owner } = this.#spec;
-          isGroupGone = await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
+          const finished = await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
+          isGroupGone = finished.isGroupGone;
+          this.#host.used?.(owner, { ...finished.used, from: this.#startedAt, to: performance.now() });
         } finally {
           await this.#removeGroups(isGroupGone);
           await this.#network?.[Symbol.asyncDispose]();

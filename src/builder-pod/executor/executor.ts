@@ -34,6 +34,8 @@ export interface ExecutorOptions {
   readonly limits?: StepLimits;
   readonly seccompProfile?: string;
   readonly log?: Logger;
+  /** Is told what each container used, once it is over. */
+  readonly used?: ContainerHost['used'];
 }
 
 /** What a container may have at most, all its processes together; 0 is no limit. */
@@ -72,6 +74,7 @@ export class OciExecutor implements Executor {
         if (!told) log.warn('steps are not limited: this machine has no cgroup controllers for it', { limits: unmet });
         told = true;
       },
+      used: options.used,
       closed: (container) => this.#open.delete(container),
     };
     this.#guardian = startGuardian(life, stateId);

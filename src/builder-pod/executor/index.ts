@@ -5,3 +5,4 @@ export { NETWORK_MODES, type NetworkMode, type NetworkProvider, networksOf } fro
 export type { Container, Executor, Process, ProcessEnd, ProcessSpec, StepMount } from './ports.ts';
 export { runProcess, runStep, type Step } from './run-step.ts';
 export { DEFAULT_LOG_LIMITS, type LogLimits, StepLog } from './step-log.ts';
+export { StepsUsed } from './steps-used.ts';

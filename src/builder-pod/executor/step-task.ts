@@ -342,17 +342,24 @@ interface FinishArgs {
   readonly group: GroupArgs;
 }
 
-/** Takes the stubs away, unmounts, removes the bundle, what a runtime that was killed left of its own, and the group. Works on what a failed preparation left, too. @returns whether the group is gone; one that is still dying is not */
-export function finishStep({ bundle, stubs, runtimeState, group }: FinishArgs): boolean {
+interface FinishedStep {
+  readonly isGroupGone: boolean;
+  readonly used: ReturnType<Cgroup['used']>;
+}
+
+/** Takes the stubs away, unmounts, removes the bundle, what a runtime that was killed left of its own, and the group. Works on what a failed preparation left, too. @returns whether the group is gone (one that is still dying is not), and what it had used */
+export function finishStep({ bundle, stubs, runtimeState, group }: FinishArgs): FinishedStep {
+  const cgroup = new Cgroup(group.name, group.layout);
+  const used = cgroup.used();
   try {
     if (existsSync(bundle)) removeBundle(bundle, stubs);
   } finally {
     if (existsSync(runtimeState)) removeRuntimeState(runtimeState);
   }
   try {
-    return new Cgroup(group.name, group.layout).removeEmpty();
+    return { isGroupGone: cgroup.removeEmpty(), used };
   } catch {
-    return false;
+    return { isGroupGone: false, used };
   }
 }
 

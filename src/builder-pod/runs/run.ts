@@ -1,5 +1,6 @@
-import { type AbortOptions, CodedError, inSlices, onAbort, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, inSlices, onAbort, toCodedError, type WorkOwner } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
+import { KeySketch } from '../../cache/keys/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import {
   type Build,
@@ -22,27 +23,44 @@ export type Solve = (request: SolveRequest, options: AbortOptions) => Promise<So
 /** Why a run was ended from outside: `cancelled` holds whatever came of it, `stopped` leaves nothing behind. */
 type EndKind = 'cancelled' | 'failed' | 'stopped';
 
+/** What is asked about a solve beside what it tells itself. */
+export interface RunWitnesses {
+  /** What its steps used: bytes of memory of those that ran at once, and ms of CPU. */
+  readonly used?: (owner: WorkOwner) => { readonly peakMemory: number; readonly cpuMs: number } | undefined;
+  /** Scopes that have a result of a key. */
+  readonly scopesOf?: (key: string, most: number) => readonly string[];
+}
+
+/** Scopes of one key that are looked at. */
+const MOST_SCOPES = 64;
+
 /** One solve under way, or just over. */
 export class Run implements Disposable {
   readonly id: RunId;
   readonly request: RunRequest;
   readonly #startedMs: number;
   readonly #unattachedMs: number;
+  readonly #witnesses: RunWitnesses;
   readonly #controller = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #build: Build | undefined;
   #retained: Disposable | undefined;
   #facts: BuildFacts | undefined;
+  #keys: Uint8Array = new Uint8Array();
   #ended: { readonly kind: EndKind; readonly error: CodedError } | undefined;
   #attached = 0;
   #unattached: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(request: RunRequest, options: { readonly startedMs: number; readonly unattachedMs: number }) {
+  constructor(
+    request: RunRequest,
+    options: { readonly startedMs: number; readonly unattachedMs: number; readonly witnesses?: RunWitnesses },
+  ) {
     this.id = request.id;
     this.request = request;
     this.#startedMs = options.startedMs;
     this.#unattachedMs = options.unattachedMs;
+    this.#witnesses = options.witnesses ?? {};
   }
 
   /** Settles when the solve has ended. */
@@ -76,7 +94,12 @@ export class Run implements Disposable {
       clearTimeout(this.#unattached);
     }
     const ended = this.#ended;
-    const common = { startedMs: this.#startedMs, completedMs: now(), ...factFields(this.#facts) };
+    const used = this.#build === undefined ? undefined : this.#witnesses.used?.(this.#build.job.owner);
+    const common = {
+      ...{ startedMs: this.#startedMs, completedMs: now(), keys: this.#keys },
+      ...factFields(this.#facts),
+      ...(used === undefined ? {} : { peakMemory: used.peakMemory, cpuMs: Math.ceil(used.cpuMs) }),
+    };
     if (outcome !== undefined && ended?.kind !== 'cancelled') {
       const result = { ...common, state: SUCCEEDED, outputs: outputsOf(outcome), caches: cachesOf(outcome) };
       return { state: SUCCEEDED, session, insecure: outcome.images.map(({ insecure }) => insecure), result };
@@ -145,6 +168,16 @@ export class Run implements Disposable {
 
   *#keepFacts(build: Build): Generator<void, void, void> {
     this.#facts = yield* this.#readFacts(build);
+    const sketch = new KeySketch();
+    for (const vertex of build.job.keyed()) {
+      for (const { keys } of vertex?.outputs ?? []) if (keys[0] !== undefined) sketch.add(keys[0]);
+      yield;
+    }
+    const { write, read } = this.request.solve.scope;
+    this.#keys = sketch.bytes((key) => {
+      const found = this.#witnesses.scopesOf?.(key, MOST_SCOPES) ?? [];
+      return found.includes(write) ? write : (read.find((scope) => found.includes(scope)) ?? write);
+    });
   }
 
   #readFacts(build: Build): Generator<void, BuildFacts, void> {

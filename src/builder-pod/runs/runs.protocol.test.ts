@@ -8,7 +8,7 @@ import { makeAuthority } from '../../../e2e/support/certificates.ts';
 import { freePort } from '../../../e2e/support/ports.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
-import { digestOf, formatPlatform, hostPlatform, newId } from '../../base/index.ts';
+import { digestOf, formatPlatform, hostPlatform, KeyFilter, newId } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
 import { Auth, BUILD_ID_METADATA, hostSession, Metadata, toNumber } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
@@ -116,6 +116,33 @@ describe('a solve', () => {
       expect(result.baseImages).toMatchObject([{ name: 'slipway.localhost/base:1', digest: base?.digest }]);
       if (expected === 'cached') expect(result.hits).toBeGreaterThan(0);
     }
+  });
+
+  test('tells which keys it needed, which the builder then holds, and what its steps used', async () => {
+    await world.repository('needs', 'RUN i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done\n');
+    const first = world.request('needs');
+    await builder().start(first, { signal });
+    const { keys, peakMemory, cpuMs } = await world.result(first.id);
+    expect(keys.length / 8).toBeGreaterThan(2);
+    expect(toNumber(cpuMs)).toBeGreaterThan(0);
+    expect(toNumber(peakMemory)).toBeGreaterThanOrEqual(0);
+    const held = async (knownKeys = '') => await builder().load({ knownKeys }, { signal });
+    await expect.poll(async () => (await held()).keysVersion).not.toBe('');
+    const { keysFilter, keysVersion } = await held();
+    expect(KeyFilter.read(keysFilter)?.share(keys)).toBe(1);
+    const nothing = await held(keysVersion);
+    expect([nothing.keysVersion, nothing.keysFilter.length, nothing.keysAdded.length]).toEqual([keysVersion, 0, 0]);
+    // All cached, it needs the same.
+    const again = world.request('needs');
+    await builder().start(again, { signal });
+    const cached = await world.result(again.id);
+    expect(KeyFilter.read(keysFilter)?.share(cached.keys)).toBe(1);
+    expect(toNumber(cached.cpuMs)).toBe(0);
+    // Another scope has other marks for the same.
+    const foreign = { ...world.request('needs'), writeScope: 'other', readScopes: ['other'] };
+    await builder().start(foreign, { signal });
+    const { keys: others } = await world.result(foreign.id);
+    expect(KeyFilter.read(keysFilter)?.share(others)).toBeLessThan(0.2);
   });
 
   test('that is asked for attestations tells which its images have', async () => {

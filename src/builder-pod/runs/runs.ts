@@ -13,7 +13,7 @@ import { type SessionRegistry, wire } from '../../builder-api/index.ts';
 import { formatRunId, isSamePart, type RunId, supersedes } from './id.ts';
 import type { RunRequest } from './request.ts';
 import { errorFields } from './result.ts';
-import { Run, type Solve } from './run.ts';
+import { Run, type RunWitnesses, type Solve } from './run.ts';
 import type { RunResult, RunState, RunStore, StoredRun } from './store.ts';
 import type { WriteTags } from './tags.ts';
 
@@ -24,6 +24,7 @@ export interface RunsOptions {
   readonly store: RunStore;
   readonly sessions: Pick<SessionRegistry, 'declareLogical'>;
   readonly writeTags: WriteTags;
+  readonly witnesses?: RunWitnesses;
   /** Solves at once. */
   readonly capacity: number;
   /** How long a solve goes on without anybody attached. */
@@ -94,7 +95,8 @@ export class Runs implements AsyncDisposable {
     if (newest > id.attempt) throw superseded(id, newest);
     this.#assertRoom(id);
     this.#options.store.noteAttempt(id);
-    const run = new Run(request, { startedMs: this.#now(), unattachedMs: this.#options.unattachedMs });
+    const { unattachedMs, witnesses = {} } = this.#options;
+    const run = new Run(request, { startedMs: this.#now(), unattachedMs, witnesses });
     this.#live.set(key, run);
     this.#options.log.info('solve starts', { run: key, subject: request.subject });
     void this.#drive(run, key);

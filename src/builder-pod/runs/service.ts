@@ -1,5 +1,6 @@
 import { type AbortOptions, CodedError, formatPlatform, type Platform, sleep } from '../../base/index.ts';
 import { Builder, type GrpcServer, type wire } from '../../builder-api/index.ts';
+import type { HeldKeys } from '../../cache/keys/index.ts';
 import type { Recorder } from '../history/index.ts';
 import { statusMessages } from '../protocol/index.ts';
 import { buildRefOf, formatRunId, type RunId, runId } from './id.ts';
@@ -28,6 +29,7 @@ export function registerBuilder(
   runs: Runs,
   identity: BuilderIdentity,
   history: Pick<Recorder, 'replayRun' | 'recordedRun'>,
+  heldKeys: Pick<HeldKeys, 'since'>,
 ): void {
   /** @throws CodedError not_found */
   async function* recorded(id: RunId, options: AbortOptions & { readonly follow: boolean }) {
@@ -78,7 +80,8 @@ export function registerBuilder(
       return {};
     },
 
-    load: async () => ({
+    load: async ({ knownKeys }) => ({
+      ...keysFields(heldKeys.since(knownKeys ?? '')),
       running: runs.running,
       capacity: runs.capacity,
       draining: runs.draining,
@@ -90,4 +93,12 @@ export function registerBuilder(
       busyMs: Math.floor(identity.busyMs()),
     }),
   });
+}
+
+function keysFields({ version, filter, added }: ReturnType<HeldKeys['since']>) {
+  return {
+    keysVersion: version,
+    ...(filter === undefined ? {} : { keysFilter: filter }),
+    ...(added === undefined ? {} : { keysAdded: added }),
+  };
 }

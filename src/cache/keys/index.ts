@@ -1,2 +1,3 @@
 export { type KeyRecord, walkKeys } from './export-walk.ts';
+export { HeldKeys, KeySketch } from './held-keys.ts';
 export { SqliteKeyStore } from './store.ts';

@@ -79,17 +79,28 @@ interface LinkRow {
   readonly selector: string;
 }
 
+/** Is told of keys that have a result from now on, and how many have one no more. */
+interface ResultWatcher {
+  added(id: string, scope: string): void;
+  dropped(count: number): void;
+}
+
 /** The key graph in the metadata database. */
 export class SqliteKeyStore implements KeyStore {
   readonly #db: Database;
   readonly #dropped: DroppedKeys;
   #sweeping = false;
+  #watcher: ResultWatcher | undefined;
 
   constructor(db: Database) {
     this.#db = db;
     db.migrate('keys', MIGRATIONS);
     this.#dropped = new DroppedKeys(db);
     if (db.get('SELECT 1 FROM cache_bare LIMIT 1') !== undefined) this.#sweepLater();
+  }
+
+  watch(watcher: ResultWatcher): void {
+    this.#watcher = watcher;
   }
 
   links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[] {
@@ -168,6 +179,7 @@ export class SqliteKeyStore implements KeyStore {
         createdAt,
       );
     });
+    this.#watcher?.added(id, scope);
   }
 
   dropResult(resultId: string): void {
@@ -180,6 +192,7 @@ export class SqliteKeyStore implements KeyStore {
       this.#db.run('DELETE FROM cache_result WHERE result = ?', resultId);
       for (const { id, scope } of records) this.#dropped.add(id, scope);
       this.#dropBare([...new Set(records.map(({ key }) => key))]);
+      this.#watcher?.dropped(records.length);
     });
   }
 
