@@ -52,6 +52,7 @@ test.each<[string, unknown, RegExp]>([
   ['builders.pool.spec', { runsPerNamespaces: 2 }, /runsPerNamespaces/],
   ['builders.pool.spec', { endpoints: [] }, /endpoints/],
   ['builders.pool.spec', { limits: { stepMemory: 'much' } }, /stepMemory/],
+  ['registryCache.spec', { mount: true }, /mount/],
   ['builders.pool.endpoints', [{ adress: 'a:1' }], /adress/],
   ['certificates.existing.builderSecret', 'a', /go together/],
   ['certificates.certManager.enabled', true, /issuerRef\.name/],
@@ -75,6 +76,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'tests.timeout': '7m',
   'builders.pool.endpoints': [{ address: 'elsewhere.example.com:1', capacity: 2 }],
   'builders.pool.spec': { runsPerNamespace: 3 },
+  'registryCache.spec': { mounts: true },
   'certificates.certManager.issuerRef': { name: 'other', kind: 'ClusterIssuer', group: 'cert-manager.io' },
   'networkPolicy.builderEgressExcept': ['10.0.0.0/8'],
   extraObjects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: '{{ .Release.Name }}-more' } }],
@@ -98,6 +100,7 @@ const CERT_MANAGER = {
 /** Values that tell only beside others than those of ALL. */
 const BESIDE: Readonly<Record<string, object>> = {
   'crds.keep': {},
+  'registryCache.spec': { ...SHORT, 'registryCache.ref': 'r.example.com/cache' },
   'certificates.names': CERT_MANAGER,
   'certificates.certManager.issuerRef': CERT_MANAGER,
   'certificates.certManager.enabled': { ...GENERATED, 'certificates.certManager.issuerRef.name': 'i' },

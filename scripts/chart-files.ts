@@ -11,7 +11,11 @@ interface Documented {
   readonly path: string;
   readonly description: string;
   /** Of its `@schema` lines. */
-  readonly schema: Schema & { readonly open?: boolean; readonly builderPool?: boolean };
+  readonly schema: Schema & {
+    readonly open?: boolean;
+    readonly builderPool?: boolean;
+    readonly registryCache?: boolean;
+  };
 }
 
 /** What is made of the chart's values and of src/resources, by path in the repository: CRD templates, values.schema.json, README.md. @throws for a value without a description */
@@ -96,9 +100,13 @@ function isLeaf(value: unknown, documented: Documented | undefined): boolean {
 /** A value has the type of its default, and a section no keys but those that it has. */
 function schemaOf(value: unknown, at: string, documented: ReadonlyMap<string, Documented>): Schema {
   const said = documented.get(at);
-  const { open, builderPool, ...schema } = said?.schema ?? {};
+  const { open, builderPool, registryCache, ...schema } = said?.schema ?? {};
   const description = said?.description ? { description: said.description } : {};
   if (builderPool === true) return { ...poolSpec(), ...description };
+  if (registryCache === true) {
+    const { ref: _, ...properties } = poolSpec().properties!['cache']!.properties!;
+    return { type: 'object', additionalProperties: false, properties, ...description };
+  }
   if (!isMap(value)) return { type: typeOf(value), ...description, ...schema };
   if (open === true || isLeaf(value, said)) return { type: 'object', ...description, ...schema };
   const properties = Object.fromEntries(

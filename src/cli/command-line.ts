@@ -78,7 +78,7 @@ const operatorOptions = z.object({
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a namespace')
     .optional(),
   'lease-duration': seconds('15s'),
-  'builder-grace': seconds('60s'),
+  'builder-grace': seconds('20s'),
   'metrics-addr': z
     .string()
     .regex(/:[0-9]{1,5}$/, 'must be host:port')
@@ -90,6 +90,7 @@ const operatorOptions = z.object({
     .regex(/:[0-9]{1,5}$/, 'must be host:port')
     .optional(),
   'api-tls': z.string().min(1).optional(),
+  'registry-cache': z.string().min(1).optional(),
   workers: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, 'must be from 1 to 999')
@@ -115,6 +116,8 @@ export interface OperatorCommand {
   readonly apiAddress: string | undefined;
   /** Folder of its certificate. */
   readonly apiTls: string | undefined;
+  /** File of the cache that all runs have. */
+  readonly registryCache: string | undefined;
   readonly workers: number;
   readonly logFormat: 'json' | 'text';
   readonly logLevel: string;
@@ -244,6 +247,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     pools: data.pools,
     apiAddress: data['api-addr'],
     apiTls: data['api-tls'],
+    registryCache: data['registry-cache'],
     workers: data.workers,
     logFormat: data['log-format'],
     logLevel: data['log-level'],

@@ -58,12 +58,13 @@ Flags:
       --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config, the pod's account)
       --lease-namespace NS       where the Lease is (default: the pod's namespace, else slipway-system)
       --lease-duration TIME      after which a silent leader is followed by another (default 15s)
-      --builder-grace TIME       how long a builder may be silent before its runs go elsewhere (default 60s)
+      --builder-grace TIME       how long a builder may be silent before its runs go elsewhere (default 20s)
       --metrics-addr ADDRESS     host:port of /healthz, /readyz and /metrics (default :8080)
       --default-registry HOST    registry for image names without a host (default: none; such names are refused)
       --pools FILE               BuilderPools (YAML) that the operator makes, and sets back to what the file says when it begins to lead
       --api-addr ADDRESS         host:port of the API that serves the logs of runs, behind the APIService v1alpha1.logs.slipway.build (default: none)
       --api-tls DIR              its certificate: tls.crt, tls.key and ca.crt, which the APIService is given; read again as they turn
+      --registry-cache FILE      cache (YAML, as spec.cache of a BuilderPool) of all runs whose pool has none of its own
       --workers N                objects of each kind in work at once (default 8)
       --log-format FORMAT        json or text (default json)
       --log-level LEVEL          debug, info, warn or error (default info)

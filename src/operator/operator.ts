@@ -1,6 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
-import type { BuilderPool } from '../resources/index.ts';
+import type { BuilderPool, PoolCache } from '../resources/index.ts';
 import { Access } from './api/access.ts';
 import { type ApiCertificate, serveApi } from './api/api.ts';
 import { apiHandlers } from './api/routes.ts';
@@ -42,6 +42,8 @@ interface OperatorOptions extends AbortOptions {
   readonly metricsAddress: string;
   /** Registry host for output names that have none. */
   readonly defaultRegistry: string | undefined;
+  /** Of the runs of all pools that have no cache of their own. */
+  readonly registryCache: PoolCache | undefined;
   /** How long a builder may be silent before its runs go elsewhere. */
   readonly builderGraceMs: number;
   /** Made, and set back to this, when the operator begins to lead. */
@@ -136,6 +138,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     metrics,
     log,
     defaultRegistry: options.defaultRegistry,
+    ownNamespace: options.leaseNamespace,
+    clusterCache: options.registryCache,
     builderGraceMs: options.builderGraceMs,
     wake: (key) => runController.add(key),
   });

@@ -9,6 +9,7 @@ import {
   parseByteSize,
 } from '../resources/index.ts';
 import { cacheName } from './outputs.ts';
+import { planSharedCache } from './shared-cache.ts';
 import type { ClusterValues, PlannedCache, PlannedSecret, PlanOptions } from './solve-plan.ts';
 
 /** The caches that a Build reads and writes, as builders know them. @throws CodedError invalid_argument */
@@ -16,7 +17,18 @@ export function planCaches(
   { cache }: BuildSpec,
   options: PlanOptions,
 ): { readonly imports: PlannedCache[]; readonly exports: PlannedCache[] } {
-  const { defaultRegistry, values } = options;
+  const { defaultRegistry, values, sharedCache } = options;
+  const shared =
+    sharedCache === undefined
+      ? undefined
+      : planSharedCache(
+          sharedCache,
+          {
+            noCache: cache?.noCache === true,
+            mounts: sharedCache.cache.mounts === true && cache?.mounts === undefined,
+          },
+          defaultRegistry,
+        );
   return {
     imports: [
       ...(cache?.from ?? []).map((one, at) => {
@@ -25,6 +37,7 @@ export function planCaches(
         return { type, attrs: { ...attrs, ...trusting(one, values, field) } };
       }),
       ...mountsOf(cache?.mounts, 'from', options),
+      ...(shared?.imports ?? []),
     ],
     exports: [
       ...(cache?.to ?? []).map((one, at) => {
@@ -37,6 +50,7 @@ export function planCaches(
         type,
         attrs: { ...attrs, wait: 'true', 'ignore-error': 'true' },
       })),
+      ...(shared?.exports ?? []),
     ],
   };
 }

@@ -1,4 +1,12 @@
 export { planBuild } from './plan.ts';
 export { type FluxReference, fluxReferences, type Reference, references } from './references.ts';
 export { solveRequest } from './request.ts';
-export { type ClusterValues, type FluxArtifact, fluxKey, type SolvePlan } from './solve-plan.ts';
+export { scopePath, scopeRepositories } from './shared-cache.ts';
+export {
+  type CachedBuild,
+  type ClusterValues,
+  type FluxArtifact,
+  fluxKey,
+  type SharedCache,
+  type SolvePlan,
+} from './solve-plan.ts';

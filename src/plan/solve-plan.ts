@@ -1,3 +1,5 @@
+import type { PoolCache } from '../resources/index.ts';
+
 /** What a builder is asked to do for a Build: one solve request without ids, sessions and secret values. Wire form of BuildKit's Control.Solve. */
 export interface SolvePlan {
   readonly frontend: 'dockerfile.v0' | 'gateway.v0' | undefined;
@@ -90,9 +92,27 @@ export interface FluxObject {
 
 export const fluxKey = ({ kind, name }: FluxObject): string => `${kind}/${name}`;
 
+/** A Build as the cache of a pool or cluster knows it. */
+export interface CachedBuild {
+  readonly namespace: string;
+  readonly name: string;
+  /** `spec.cache.scope`: keeps it apart from the rest of its namespace. */
+  readonly scope: string | undefined;
+}
+
+/** What one run has of the cache of its pool or cluster. */
+export interface SharedCache {
+  readonly cache: PoolCache;
+  readonly build: CachedBuild;
+  /** Builds whose caches it reads beside its own, those of other scopes apart. */
+  readonly others: readonly CachedBuild[];
+}
+
 export interface PlanOptions {
   /** Registry host for output names that have none, e.g. `slipway.localhost`; without it they are refused. */
   readonly defaultRegistry: string | undefined;
   /** Undefined where there is no cluster. */
   readonly values?: ClusterValues;
+  /** That of the run's pool, or of the cluster. */
+  readonly sharedCache?: SharedCache | undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_BUILDERS, managedBuilders } from './managed-builders.ts';
+import { poolCache } from './pool-cache.ts';
 import { resource } from './resource.ts';
 import { rule } from './rules.ts';
 import { conditions, count } from './status.ts';
@@ -68,6 +69,7 @@ export const builderPoolSpec = rule(
     defaultTimeout: defaultsTo(duration('Timeout of Builds that name none.'), '1h').optional(),
     maxTimeout: defaultsTo(duration('Longest timeout of a Build; a longer one is cut to it.'), '24h').optional(),
     limits: limits.optional(),
+    cache: poolCache.optional(),
   }),
   {
     message: 'managed or endpoints must be set',

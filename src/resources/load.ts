@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
 import { type Build, build } from './build.ts';
 import { type BuilderPool, builderPool } from './builder-pool.ts';
+import { type PoolCache, poolCache } from './pool-cache.ts';
 
 /** Longest manifest that is read, in characters. */
 const MAX_MANIFEST = 4 * 1024 * 1024;
@@ -24,6 +25,11 @@ export function parseBuilderPools(text: string, filename: string): readonly Buil
   return documents
     .filter((document) => document !== null && document !== undefined)
     .map((document) => check(builderPool, document, filename, 'BuilderPool'));
+}
+
+/** Reads the cache of a cluster from YAML. @throws CodedError invalid_argument as {@link parseBuild} */
+export function parsePoolCache(text: string, filename: string): PoolCache {
+  return check(poolCache, readManifest(text, filename, loadYaml), filename, 'registry cache');
 }
 
 function readManifest<T>(

@@ -1,7 +1,7 @@
 import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 
 /** What a docker config holds for a registry; the forms are those of its entries. */
-type DockerCredentials =
+export type DockerCredentials =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'basic'; readonly username: string; readonly secret: string }
   /** A refresh token for the registry's token endpoint. */

@@ -1,5 +1,5 @@
 import { bidi, service, unary } from '../grpc/service.ts';
-import { fsutil, moby } from '../wire/messages.js';
+import { fsutil, moby, slipway } from '../wire/messages.js';
 
 const filesync = moby.filesync.v1;
 
@@ -23,6 +23,13 @@ export const Auth = service('moby.filesync.v1.Auth', {
     filesync.VerifyTokenAuthorityRequest,
     filesync.VerifyTokenAuthorityResponse,
   ),
+});
+
+const { RepositoryCredentialsRequest, RepositoryCredentialsResponse } = slipway.builder.v1;
+
+/** Served by who drives a builder: credentials of single repositories (`proto/builder.proto`). */
+export const RepositoryAuth = service('slipway.builder.v1.RepositoryAuth', {
+  credentials: unary('Credentials', RepositoryCredentialsRequest, RepositoryCredentialsResponse),
 });
 
 const secrets = moby.buildkit.secrets.v1;

@@ -1,7 +1,20 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { type AbortOptions, toCodedError } from '../../base/index.ts';
-import { Auth, clientOf, type Session, type SessionRegistry, toNumber } from '../../builder-api/index.ts';
-import type { CredentialProvider, Credentials, IssuedToken, TokenRequest } from '../../oci/registry-client/index.ts';
+import {
+  Auth,
+  clientOf,
+  RepositoryAuth,
+  type Session,
+  type SessionRegistry,
+  toNumber,
+} from '../../builder-api/index.ts';
+import type {
+  CredentialOptions,
+  CredentialProvider,
+  Credentials,
+  IssuedToken,
+  TokenRequest,
+} from '../../oci/registry-client/index.ts';
 import { type SessionIds, withAnySession } from './group.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -29,20 +42,26 @@ export class SessionCredentials implements CredentialProvider {
     this.#timeoutMs = timeoutMs;
   }
 
-  async credentials(host: string, { signal }: AbortOptions): Promise<Credentials> {
+  async credentials(host: string, { signal, scopes }: CredentialOptions): Promise<Credentials> {
     if (this.#sessions().length === 0) return { kind: 'anonymous' };
+    const repository = repositoryOf(scopes);
     return await withAnySession(
       this.#registry,
       this.#sessions,
       async (session) => {
+        if (repository !== undefined && session.supports(RepositoryAuth, RepositoryAuth.methods.credentials)) {
+          const answer = await clientOf(RepositoryAuth, session).credentials(
+            { host, repository },
+            { signal, timeoutMs: this.#timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES },
+          );
+          if (answer.own) return credentialsIn(answer);
+        }
         if (!session.supports(Auth, Auth.methods.credentials)) return { kind: 'anonymous' };
         const answer = await clientOf(Auth, session).credentials(
           { host },
           { signal, timeoutMs: this.#timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES },
         );
-        if (answer.secret === '') return { kind: 'anonymous' };
-        if (answer.username === '') return { kind: 'identity-token', token: answer.secret };
-        return { kind: 'basic', username: answer.username, secret: answer.secret };
+        return credentialsIn(answer);
       },
       { signal },
     );
@@ -83,6 +102,20 @@ export class SessionCredentials implements CredentialProvider {
       { signal },
     );
   }
+}
+
+function credentialsIn({ username, secret }: { readonly username: string; readonly secret: string }): Credentials {
+  if (secret === '') return { kind: 'anonymous' };
+  return username === '' ? { kind: 'identity-token', token: secret } : { kind: 'basic', username, secret };
+}
+
+/** Whose right a request needs: the repository that it writes to, else the one that it reads. What it mounts from is another's question. */
+export function repositoryOf(scopes: readonly string[] = []): string | undefined {
+  const named = scopes.flatMap((scope) => {
+    const [, name, actions] = /^repository:(.+):([^:]*)$/.exec(scope) ?? [];
+    return name === undefined ? [] : [{ name, writes: actions?.split(',').includes('push') === true }];
+  });
+  return (named.find(({ writes }) => writes) ?? named[0])?.name;
 }
 
 /** The public key for tokens of this host that the client derives from its secret, and proves to have. */

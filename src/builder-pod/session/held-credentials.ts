@@ -1,4 +1,5 @@
-import type { CredentialProvider } from '../../oci/registry-client/index.ts';
+import type { CredentialOptions, CredentialProvider } from '../../oci/registry-client/index.ts';
+import { repositoryOf } from './credentials.ts';
 
 /** What a client has answered once holds from then on, also when the client is gone. Tokens that it fetches itself last as long as they say. */
 export function heldCredentials(from: CredentialProvider): CredentialProvider {
@@ -11,13 +12,14 @@ export function heldCredentials(from: CredentialProvider): CredentialProvider {
   };
 }
 
-function remembering<O, T>(ask: (host: string, options: O) => Promise<T>): typeof ask {
+function remembering<T>(ask: (host: string, options: CredentialOptions) => Promise<T>): typeof ask {
   const known = new Map<string, T>();
   return async (host, options) => {
-    const told = known.get(host);
+    const key = `${host} ${repositoryOf(options.scopes) ?? ''}`;
+    const told = known.get(key);
     if (told !== undefined) return told;
     const answer = await ask(host, options);
-    known.set(host, answer);
+    known.set(key, answer);
     return answer;
   };
 }

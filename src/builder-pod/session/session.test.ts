@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../../base/index.ts';
+import { registerSessionServices } from '../../builder-api/client/index.ts';
 import {
   Auth,
   type ConnectionChannel,
@@ -17,7 +18,7 @@ import {
   serveExports,
 } from '../../builder-api/index.ts';
 import { startSessionDaemon } from '../../builder-api/testing/session-daemon.ts';
-import { FileSender, SecretProvider, SessionCredentials, withAnySession } from './index.ts';
+import { FileSender, heldCredentials, SecretProvider, SessionCredentials, withAnySession } from './index.ts';
 
 const signal = neverAborted;
 const cleanups: (() => PromiseLike<void> | void)[] = [];
@@ -158,6 +159,40 @@ test('a client with a token authority is asked for tokens, and only once it prov
   const credentials = new SessionCredentials(registry, () => [liar]);
   expect(await credentials.fetchToken(request, { signal })).toBeUndefined();
   expect(await credentials.credentials('h', { signal })).toEqual({ kind: 'identity-token', token: 'refresh' });
+});
+
+test('a repository with credentials of its own is shown these, and no other is; who has none there shows none', async () => {
+  const { registry, join } = await daemon();
+  const asked: string[] = [];
+  const id = join((server) =>
+    registerSessionServices(server, {
+      secrets: new Map(),
+      credentials: async () => ({ kind: 'basic', username: 'user', secret: 'of the host' }),
+      ofRepository: async (host, repository) => {
+        asked.push(`${host}/${repository}`);
+        if (repository === 'cache/open') return { kind: 'anonymous' };
+        return repository === 'cache/team' ? { kind: 'basic', username: 'cache', secret: 'own' } : undefined;
+      },
+    }),
+  );
+  const provider = new SessionCredentials(registry, () => [id]);
+  const user = async (...scopes: string[]) => {
+    const found = await provider.credentials('h', { signal, scopes });
+    return found.kind === 'basic' ? found.username : found.kind;
+  };
+  expect(await user('repository:cache/team:pull')).toBe('cache');
+  expect(await user('repository:cache/team/more:pull')).toBe('user');
+  expect(await user('repository:cache/open:pull,push')).toBe('anonymous');
+  expect(await user('repository:app:pull,push')).toBe('user');
+  // Who writes counts where one is mounted from another.
+  expect(await user('repository:app:pull,push', 'repository:cache/team:pull')).toBe('user');
+  expect(await user('repository:app:pull', 'repository:cache/team:pull,push')).toBe('cache');
+  expect(await user()).toBe('user');
+  const held = heldCredentials(provider);
+  const secret = async (scope: string) => JSON.stringify(await held.credentials('h', { signal, scopes: [scope] }));
+  expect(await secret('repository:app:pull')).toContain('of the host');
+  expect(await secret('repository:cache/team:pull')).toContain('own');
+  expect(asked).toContain('h/cache/team');
 });
 
 test('files and trees reach their destinations; a client without one refuses', async () => {

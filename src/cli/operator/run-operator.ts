@@ -5,7 +5,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { runOperator } from '../../operator/index.ts';
-import { type BuilderPool, parseBuilderPools } from '../../resources/index.ts';
+import { parseBuilderPools, parsePoolCache } from '../../resources/index.ts';
 import type { OperatorCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 
@@ -30,8 +30,12 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
     metricsAddress: command.metricsAddress,
     defaultRegistry: command.defaultRegistry,
     builderGraceMs: command.builderGraceMs,
-    keptPools: command.pools === undefined ? [] : readPools(command.pools),
     api: apiOf(command),
+    keptPools: command.pools === undefined ? [] : readFlagFile('pools', command.pools, parseBuilderPools),
+    registryCache:
+      command.registryCache === undefined
+        ? undefined
+        : readFlagFile('registry-cache', command.registryCache, parsePoolCache),
     workers: command.workers,
     signal: io.signal,
   });
@@ -49,14 +53,14 @@ function apiOf({ apiAddress: address, apiTls: folder }: OperatorCommand) {
 }
 
 /** @throws CodedError invalid_argument that names the file and what is wrong */
-function readPools(file: string): readonly BuilderPool[] {
+function readFlagFile<T>(flag: string, file: string, parse: (text: string, filename: string) => T): T {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw invalidArgument(`--pools: ${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw invalidArgument(`--${flag}: ${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  return parseBuilderPools(text, file);
+  return parse(text, file);
 }
 
 function podNamespace(): string | undefined {

@@ -49,7 +49,7 @@ export class Authorizer {
   async header(scopes: readonly string[], options: AbortOptions): Promise<string | undefined> {
     const challenge = this.#challenge;
     if (challenge === undefined) return undefined;
-    if (challenge.scheme === 'basic') return await this.#basic(options);
+    if (challenge.scheme === 'basic') return await this.#basic(scopes, options);
     const token = await this.#token(challenge, normalizeScopes(scopes), options);
     return token === '' ? undefined : `Bearer ${token}`;
   }
@@ -73,8 +73,8 @@ export class Authorizer {
     return true;
   }
 
-  async #basic(options: AbortOptions): Promise<string | undefined> {
-    const credentials = await this.#options.provider.credentials(this.#options.host, options);
+  async #basic(scopes: readonly string[], options: AbortOptions): Promise<string | undefined> {
+    const credentials = await this.#options.provider.credentials(this.#options.host, { ...options, scopes });
     if (credentials.kind === 'basic')
       return `Basic ${Buffer.from(`${credentials.username}:${credentials.secret}`).toString('base64')}`;
     return credentials.kind === 'registry-token' ? `Bearer ${credentials.token}` : undefined;
@@ -104,7 +104,7 @@ export class Authorizer {
     const asked = scopes.length > 0 ? scopes : wanted;
     const told = await provider.fetchToken?.({ host, realm: realm.href, service, scopes: asked }, options);
     if (told !== undefined) return told;
-    const credentials = await provider.credentials(host, options);
+    const credentials = await provider.credentials(host, { ...options, scopes: asked });
     if (credentials.kind === 'registry-token') return { token: credentials.token, expiresIn: 60, issuedAt: 0 };
     if (credentials.kind === 'identity-token') return await this.#post(realm, service, asked, credentials, options);
     return await this.#get(realm, service, asked, credentials, options);

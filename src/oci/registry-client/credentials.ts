@@ -23,17 +23,22 @@ export interface IssuedToken {
   readonly issuedAt: number;
 }
 
+export interface CredentialOptions extends AbortOptions {
+  /** What they are for, as token endpoints are told: `repository:NAME:ACTIONS`. */
+  readonly scopes?: readonly string[];
+}
+
 /**
  * Gives credentials for registry hosts. One object stands for one identity: tokens got with it are shared among its users and with no
  * other object, so make one a session and reuse it.
  */
 export interface CredentialProvider {
   /** `host` as in image names, but `registry-1.docker.io` for Docker Hub. */
-  credentials(host: string, options: AbortOptions): Promise<Credentials>;
+  credentials(host: string, options: CredentialOptions): Promise<Credentials>;
   /** Fetches a token so that the secret need not be told; undefined: use {@link credentials}. */
   fetchToken?(request: TokenRequest, options: AbortOptions): Promise<IssuedToken | undefined>;
   /** Where the secret is not told: something that two have in common only if they hold the same one, and can prove it. */
-  identity?(host: string, options: AbortOptions): Promise<string | undefined>;
+  identity?(host: string, options: CredentialOptions): Promise<string | undefined>;
 }
 
 /** Who wants something of a registry. */
@@ -44,7 +49,11 @@ export interface Caller {
 }
 
 /** What is shown to a host, as something to compare. */
-export async function identityOf(provider: CredentialProvider, host: string, options: AbortOptions): Promise<string> {
+export async function identityOf(
+  provider: CredentialProvider,
+  host: string,
+  options: CredentialOptions,
+): Promise<string> {
   const proven = await provider.identity?.(host, options);
   if (proven !== undefined) return `proven ${proven}`;
   return digestOf(JSON.stringify(await provider.credentials(host, options)));

@@ -3,7 +3,7 @@ import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore, slee
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import type { RetryPolicy } from '../blob-download/index.ts';
 import { Authorizer } from './authorizer.ts';
-import { type Caller, type CredentialProvider, identityOf } from './credentials.ts';
+import { type Caller, type CredentialOptions, type CredentialProvider, identityOf } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
 import { isLocalAddress, type RegistryHostOptions } from './hosts.ts';
 import { withRetry } from './retry.ts';
@@ -87,7 +87,7 @@ export class Endpoint {
   }
 
   /** What these credentials show to the host, as something to compare. */
-  async identity(credentials: CredentialProvider, options: AbortOptions): Promise<string> {
+  async identity(credentials: CredentialProvider, options: CredentialOptions): Promise<string> {
     return await identityOf(credentials, this.#realHost, options);
   }
 

@@ -3,6 +3,7 @@ export { RegistryClient } from './client.ts';
 export {
   anonymous,
   type Caller,
+  type CredentialOptions,
   type CredentialProvider,
   type Credentials,
   type IssuedToken,

@@ -125,7 +125,8 @@ export class Repository {
 
   async #resolveTag(tag: string, options: AbortOptions, fresh: boolean): Promise<Descriptor> {
     const hosts = [...this.#mirrors, this.#origin];
-    const identities = () => Promise.all(hosts.map((host) => host.identity(this.#caller.credentials, options)));
+    const asked = { ...options, scopes: this.#scopes('pull') };
+    const identities = () => Promise.all(hosts.map((host) => host.identity(this.#caller.credentials, asked)));
     return await this.#tags.resolve(this.#tagName(tag, this.#insecure), {
       signal: options.signal,
       fresh,

@@ -35,6 +35,8 @@ interface SolveTaskOptions {
   readonly prepare: (options: AbortOptions) => Promise<{ readonly plan: SolvePlan; readonly sources: SessionSources }>;
   /** A builder that does not answer for so long is given up; what it does then has no tags. */
   readonly builderGraceMs: number;
+  /** Why its builder will not answer again, where that is known otherwise than by its silence. Asked when a call to it has failed. */
+  readonly gone?: () => string | undefined;
   readonly onChange: () => void;
   readonly log: Logger;
 }
@@ -165,9 +167,8 @@ export class SolveTask {
     const { signal } = this.#over;
     const { builder, builderGraceMs, log } = this.#options;
     const since = performance.now();
-    const askMs = Math.ceil(builderGraceMs * ASK_SHARE);
     try {
-      const waited = await builder()?.builder.result({ id: this.#id, wait: true }, { signal, timeoutMs: askMs });
+      const waited = await builder()?.builder.result({ id: this.#id, wait: true }, { signal, timeoutMs: this.#askMs });
       if (waited !== undefined && waited.state !== RUNNING) return waited;
     } catch {
       // Whatever it was, the next question tells.
@@ -177,15 +178,23 @@ export class SolveTask {
     const result = await this.#retry(
       'result',
       builderGraceMs,
-      (one, { timeoutMs }) => {
+      (one) => {
         asked++;
-        // One answer that is lost is not a builder that is.
-        return one.builder.result({ id: this.#id, wait: false }, { signal, timeoutMs: Math.min(timeoutMs, askMs) });
+        return this.#ask(one, { signal });
       },
-      since,
+      { since },
     );
     if (asked > 1) log.info('the builder answered again', { asked, silentMs: Math.round(performance.now() - since) });
     return result;
+  }
+
+  /** How it stands now: one answer that is lost is not a builder that is. */
+  #ask(builder: BuilderClient, { signal }: AbortOptions) {
+    return builder.builder.result({ id: this.#id, wait: false }, { signal, timeoutMs: this.#askMs });
+  }
+
+  get #askMs(): number {
+    return Math.ceil(this.#options.builderGraceMs * ASK_SHARE);
   }
 
   /** Whatever is missing now was there when the run was planned: it may come back. */
@@ -258,25 +267,42 @@ export class SolveTask {
   }
 
   async #commit(): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#over.signal, over.signal]);
     try {
       await this.#started.promise;
-      const { outputs } = await this.#retry('commit', COMMIT_MS, (builder, { signal }) =>
-        builder.builder.commit({ id: this.#id }, { signal, timeoutMs: COMMIT_MS }),
+      const commit = this.#retry(
+        'commit',
+        COMMIT_MS,
+        (builder) => builder.builder.commit({ id: this.#id }, { signal, timeoutMs: COMMIT_MS }),
+        { signal },
       );
+      // Tags may take their time; a builder that is no more does not.
+      const { outputs } = await Promise.race([commit, this.#whileAnswering({ signal })]);
       this.#set({ kind: 'committed', outputs });
     } catch (error) {
       if (!this.#over.signal.aborted) this.#set({ kind: 'commit-failed', error: toCodedError(error) });
+    } finally {
+      over.abort(cancelledError('the commit is over'));
     }
   }
 
-  /** Again while the builder cannot be reached or has no place. @throws what it answered, or that it has stayed away for `patienceMs` since `since` */
+  /** @throws once the builder has not answered for its grace */
+  async #whileAnswering({ signal }: AbortOptions): Promise<never> {
+    const { builderGraceMs } = this.#options;
+    for (;;) {
+      await sleep(builderGraceMs * ASK_SHARE, { signal });
+      await this.#retry('result', builderGraceMs, (builder) => this.#ask(builder, { signal }), { signal });
+    }
+  }
+
+  /** Again while the builder cannot be reached or has no place. @throws what it answered, that it is gone, or that it has stayed away for `patienceMs` since `since` */
   async #retry<T>(
     what: string,
     patienceMs: number,
     call: (builder: BuilderClient, options: AbortOptions & { readonly timeoutMs: number }) => Promise<T>,
-    since = performance.now(),
+    { since = performance.now(), signal = this.#over.signal }: { since?: number; signal?: AbortSignal } = {},
   ): Promise<T> {
-    const { signal } = this.#over;
     for (let failures = 0; ; failures++) {
       signal.throwIfAborted();
       const restMs = () => Math.round(patienceMs - (performance.now() - since));
@@ -291,10 +317,18 @@ export class SolveTask {
           ['unavailable', 'cancelled', 'deadline_exceeded'].includes(coded.code) ||
           coded.reason === 'BUILDER_BUSY' ||
           coded.reason === 'BUILDER_DRAINING';
-        if (!again || restMs() <= 0) throw error;
+        if (!again) throw error;
+        if (restMs() <= 0) throw coded.reason === undefined ? silent(coded, patienceMs) : error;
+        const gone = this.#options.gone?.();
+        if (gone !== undefined) throw CodedError.of('BUILDER_LOST', gone, { cause: coded });
         this.#options.log.debug('a call to the builder is made again', { call: what, err: coded });
         await sleep(Math.min(restMs(), backoff(failures, FIRST_DELAY_MS, MAX_DELAY_MS)), { signal });
       }
     }
   }
+}
+
+function silent(cause: CodedError, patienceMs: number): CodedError {
+  const message = `the builder did not answer for ${Math.round(patienceMs / 1000)} s: ${cause.message}`;
+  return CodedError.of('BUILDER_LOST', message, { cause });
 }

@@ -56,11 +56,14 @@ export class Builders implements AsyncDisposable {
   readonly #pools = new Map<string, Map<string, Known>>();
 
   readonly #inUse: () => ReadonlySet<string>;
+  /** Why the builder of an address will not answer again, such as that its pod was evicted; undefined while it may. */
+  readonly gone: (address: string) => string | undefined;
 
   /** `inUse`: addresses on which runs are followed, also of builders that are in no pool any more. */
-  constructor(kube: KubeClient, inUse: () => ReadonlySet<string>) {
+  constructor(kube: KubeClient, inUse: () => ReadonlySet<string>, gone: Builders['gone'] = () => undefined) {
     this.#kube = kube;
     this.#inUse = inUse;
+    this.gone = gone;
   }
 
   /** The client of an address as it is now; undefined before its first probe, and once it is in no pool and no run is left on it. */

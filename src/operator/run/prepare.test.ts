@@ -25,7 +25,12 @@ async function prepare(spec: object, objects: Readonly<Record<string, object>> =
     metadata: { name: 'r', namespace: 'team' },
     spec: { buildSpec: { dockerfile: { inline: 'FROM scratch' }, ...spec } },
   } as unknown as BuildRun;
-  const prepared = await prepareRun(run, { client, defaultRegistry: undefined, signal });
+  const prepared = await prepareRun(run, {
+    client,
+    defaultRegistry: undefined,
+    ownNamespace: 'slipway-system',
+    signal,
+  });
   return { prepared, asked };
 }
 

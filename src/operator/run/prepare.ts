@@ -21,6 +21,7 @@ import {
   planBuild,
   type Reference,
   references,
+  type SharedCache,
   type SolvePlan,
 } from '../../plan/index.ts';
 import type { BuildRun, Failure } from '../../resources/index.ts';
@@ -29,11 +30,16 @@ import type { KubeClient } from '../runtime/index.ts';
 import { failureOf, snippetOf } from './failure.ts';
 import { fluxArtifact } from './flux.ts';
 import { MissingValue } from './missing.ts';
+import { sharedCacheCredentials } from './shared-cache.ts';
 
 export interface PrepareOptions {
   readonly client: KubeClient;
   /** Registry host for output names that have none. */
   readonly defaultRegistry: string | undefined;
+  /** Namespace of the operator, where the Secret of a shared cache is. */
+  readonly ownNamespace: string;
+  /** The cache of the run's pool or of the cluster. */
+  readonly sharedCache?: SharedCache | undefined;
 }
 
 /** What a run needs before it can be placed, as far as it is there. */
@@ -60,7 +66,8 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     for (const reference of fluxReferences(spec))
       fluxArtifacts.set(fluxKey(reference), await fluxArtifact(reference, run.metadata.namespace as string, options));
     const values = clusterValues(named, found, fluxArtifacts);
-    const plan = planBuild({ spec }, { defaultRegistry: options.defaultRegistry, values });
+    const { defaultRegistry, sharedCache } = options;
+    const plan = planBuild({ spec }, { defaultRegistry, values, sharedCache });
     if (plan.uploads.length > 0)
       return {
         kind: 'refused',
@@ -71,7 +78,9 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
             'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, oci, flux, configMap or inline',
         },
       };
-    return { kind: 'ready', plan, sources: await sessionSources(plan, named, found, run, options) };
+    const ofRepository = await sharedCacheCredentials(options);
+    const sources = await sessionSources(plan, named, found, run, options);
+    return { kind: 'ready', plan, sources: { ...sources, ofRepository } };
   } catch (error) {
     if (error instanceof MissingValue) return { kind: 'waiting', reason: error.reason, message: error.message };
     const coded = toCodedError(error);

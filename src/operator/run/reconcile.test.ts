@@ -185,6 +185,60 @@ test('a builder that takes calls and answers none is given up after its grace', 
   await eventually(() => world.get('frozen')?.phase).toBe('Error');
 });
 
+describe('a builder that is known to be gone is not waited for', () => {
+  test.for(['Running', 'Committing'])('while a run is %s', async (phase) => {
+    world.builder.slowCommits = true;
+    await world.start();
+    world.run('moved');
+    await world.until('moved', 'Running');
+    if (phase === 'Committing') {
+      world.builder.end('moved');
+      await eventually(() => world.builder.calls).toContain('commit moved');
+    } else await eventually(() => world.builder.calls).toContain('result moved');
+    world.builder.away = true;
+    world.gone = 'the pod default-0 was evicted: the node n1 was low on memory';
+    world.builder.cut();
+    await eventually(() => world.get('moved')?.attempts?.[0]?.completedAt).toBeDefined();
+    world.builder.away = false;
+    world.builder.slowCommits = false;
+    world.gone = undefined;
+    expect(world.get('moved')?.attempts?.[0]).toMatchObject({
+      reason: 'BuilderLost',
+      message: expect.stringContaining('evicted'),
+    });
+    world.builder.end('moved');
+    await world.until('moved', 'Succeeded');
+    expect(world.get('moved')?.attempts?.[1]).toMatchObject({ reason: 'Succeeded' });
+  });
+
+  test('one of which that is said wrongly is heard', async () => {
+    world.gone = 'the node n1 is not ready';
+    await world.start();
+    world.run('there');
+    await world.until('there', 'Running');
+    world.builder.end('there');
+    await world.until('there', 'Succeeded');
+    expect(world.get('there')?.attempts).toHaveLength(1);
+  });
+});
+
+test('tags that take longer than the grace are waited for while their builder answers, and no longer', async () => {
+  await using slow = new RunWorld({ builderGraceMs: 600 });
+  slow.pool('default', 'b:1');
+  slow.builder.slowCommits = true;
+  await slow.start();
+  slow.run('one', { spec: { retry: { limit: 0 } } });
+  await eventually(() => slow.builder.calls).toContain('start one');
+  slow.builder.end('one');
+  await eventually(() => slow.builder.calls).toContain('commit one');
+  const asked = () => slow.builder.calls.filter((call) => call === 'result one').length;
+  const before = asked();
+  await eventually(asked).toBeGreaterThan(before + 12);
+  expect(slow.get('one')?.phase).toBe('Committing');
+  slow.builder.frozen = true;
+  await slow.until('one', 'Error');
+});
+
 test('a leader that lost its lease tells no builder any more of runs that are over or gone', async () => {
   await world.start();
   world.run('gone');

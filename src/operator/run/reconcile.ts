@@ -1,5 +1,13 @@
 import { type AbortOptions, CodedError, type Logger } from '../../base/index.ts';
-import { type BuilderPool, type BuildRunStatus, DEFAULT_POOL, endpointsOf, isOver } from '../../resources/index.ts';
+import type { SharedCache } from '../../plan/index.ts';
+import {
+  type BuilderPool,
+  type BuildRunStatus,
+  DEFAULT_POOL,
+  endpointsOf,
+  isOver,
+  type PoolCache,
+} from '../../resources/index.ts';
 import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
 import { type KnownBuild, type KnownRun, knownRunType } from '../known.ts';
@@ -19,10 +27,13 @@ import { sameStatus, writeStatus } from '../status.ts';
 import { buildLimits } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
+import { cachedBuild, writtenCaches } from './shared-cache.ts';
 import { timeLimit } from './time-limit.ts';
 
-interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
+interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCache'> {
   readonly client: KubeClient;
+  /** Of all pools that have none of their own. */
+  readonly clusterCache: PoolCache | undefined;
   readonly runs: Informer<KnownRun>;
   readonly builds: Informer<KnownBuild>;
   readonly pools: Informer<BuilderPool>;
@@ -148,7 +159,13 @@ export class RunReconciler {
     if (run.fault !== undefined) return { kind: 'refused', failure: { class: 'user', ...run.fault } };
     const whole = await this.#parts.client.get(buildRunType, run.metadata, { signal });
     if (whole.metadata.uid !== run.metadata.uid) throw new CodedError('aborted', 'the run is another by now');
-    return await prepareRun(whole, { ...this.#parts, signal });
+    return await prepareRun(whole, { ...this.#parts, sharedCache: this.#sharedCache(run), signal });
+  }
+
+  #sharedCache(run: KnownRun): SharedCache | undefined {
+    const { pools, runs, clusterCache } = this.#parts;
+    const cache = pools.get(poolOf(run))?.spec.cache ?? clusterCache;
+    return cache && { cache, build: cachedBuild(run), others: writtenCaches(runs.list()) };
   }
 
   /** How long a write that changes no phase has to wait; undefined for not at all. */
@@ -330,6 +347,7 @@ export class RunReconciler {
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
       },
       builderGraceMs: this.#parts.builderGraceMs,
+      gone: () => builders.gone(attempt.builder),
       onChange: () => {
         // Only of the newest attempt: an older one's place is given back.
         if (task.view.kind !== 'running' && this.#tasks.get(uid) === task) dispatcher.release(uid);

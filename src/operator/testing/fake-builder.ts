@@ -17,8 +17,13 @@ export class FakeBuilder {
     readonly limits?: object | undefined;
   }[] = [];
   frozen = false;
+  /** Nobody listens where it was. */
+  away = false;
   /** So many answers about how a solve stands are lost, and all to who waits for its end. */
   lost: number | undefined;
+  /** Commits that never end. */
+  slowCommits = false;
+  #connection = Promise.withResolvers<never>();
   readonly #ends = new Map<string, PromiseWithResolvers<wire.slipway.builder.v1.ResultResponse>>();
 
   #end(uid: string) {
@@ -35,18 +40,26 @@ export class FakeBuilder {
     this.#end(uid).resolve(new ResultResponse(result));
   }
 
+  /** Ends all calls that wait for an answer, as a connection that breaks does. */
+  cut(): void {
+    this.#connection.promise.catch(() => {});
+    this.#connection.reject(new CodedError('unavailable', 'the connection was reset'));
+    this.#connection = Promise.withResolvers<never>();
+  }
+
   async #answer<T>(
     call: string,
     { signal, timeoutMs }: Options,
     act: (signal: AbortSignal) => Promise<T> | T,
   ): Promise<T> {
     this.calls.push(call);
+    if (this.away) throw new CodedError('unavailable', 'connection refused');
     const late = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
     const within = late === undefined ? signal : AbortSignal.any([signal, late]);
     using ended = onAbort(within);
     try {
       const answer = this.frozen ? new Promise<never>(() => {}) : act(within);
-      return await Promise.race([answer, ended.promise]);
+      return await Promise.race([answer, ended.promise, this.#connection.promise]);
     } catch (error) {
       if (late?.aborted) throw new CodedError('deadline_exceeded', 'no answer in time');
       throw error;
@@ -72,7 +85,9 @@ export class FakeBuilder {
           return wait || this.lost-- > 0 ? new Promise<never>(() => {}) : end;
         }),
       commit: ({ id }: { id: { runUid: string } }, options: Options) =>
-        this.#answer(`commit ${id.runUid}`, options, () => ({ outputs: [] })),
+        this.#answer(`commit ${id.runUid}`, options, () =>
+          this.slowCommits ? new Promise<never>(() => {}) : { outputs: [] },
+        ),
       acknowledge: ({ id }: { id: { runUid: string } }, options: Options) =>
         this.#answer(`acknowledge ${id.runUid}`, options, () => ({})),
       cancel: ({ id }: { id: { runUid: string } }, options: Options) =>

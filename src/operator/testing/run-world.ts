@@ -20,6 +20,8 @@ export class RunWorld {
   readonly api = new MemoryApi();
   readonly builder = new FakeBuilder();
   readonly told: string[] = [];
+  /** Why its builder will not answer again. */
+  gone: string | undefined;
   readonly #over = new AbortController();
   readonly #builderGraceMs: number;
   readonly #periodicLooks: boolean;
@@ -60,11 +62,13 @@ export class RunWorld {
       builds,
       pools,
       dispatcher: this.dispatcher,
-      builders: { client: () => this.builder.client, has: () => false } as unknown as Builders,
+      builders: { client: () => this.builder.client, gone: () => this.gone, has: () => false } as unknown as Builders,
       events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
       metrics: operatorMetrics(),
       log: silentLogger,
       defaultRegistry: undefined,
+      ownNamespace: 'slipway-system',
+      clusterCache: undefined,
       builderGraceMs: this.#builderGraceMs,
       wake: (key) => controller.add(key),
     });
