@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { runImage } from './support/image.ts';
 import { leftovers } from './support/leftovers.ts';
 import { root, slipway } from './support/paths.ts';
 import { must, run } from './support/run.ts';
@@ -38,6 +39,23 @@ test('a Build that fails shows the lines it is about and ends with 1', async () 
   expect(ran.stderr).toContain('about to fail');
   expect(ran.stderr).toContain('exit code: 7');
   expect(ran.stderr).toMatch(/>>> RUN mkdir -p \/out && echo about to fail/);
+});
+
+test('a Build of a graph makes an image that runs, without a Dockerfile, and finds all of it again', async () => {
+  const metadata = path.join(work.path, 'graph.json');
+  const build = async () => {
+    const manifest = path.join(root, 'examples/graph/build.yaml');
+    const { stderr } = await must(slipway, ['build', '-f', manifest, '--metadata-file', metadata], { env });
+    return { stderr, ...(JSON.parse(readFileSync(metadata, 'utf8')) as Readonly<Record<string, unknown>>) } as const;
+  };
+  const first = await build();
+  expect(first.stderr).toContain('[words] tr a-z A-Z < words.txt > /out/words.txt');
+  const { stdout } = await runImage(String(first['slipway.image.pull']), work.path);
+  expect(stdout).toBe('ONE\nTWO\nTHREE\nBuilt for you.\nwords = /usr/share/words\n');
+  const again = await build();
+  expect(again['containerimage.digest']).toBe(first['containerimage.digest']);
+  const { steps, cached } = again['slipway.build'] as { readonly steps: number; readonly cached: number };
+  expect(cached).toBe(steps);
 });
 
 test('Ctrl-C ends a build within seconds and says so', async () => {

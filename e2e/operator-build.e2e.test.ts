@@ -137,6 +137,57 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     await expect.poll(events).toContain('"reason": "Succeeded"');
   });
 
+  test('of a graph is told of before a builder has it, and becomes an image for each platform', async () => {
+    const graph = {
+      steps: {
+        base: { image: `${registry.host}/base`, platform: 'linux/amd64' },
+        conf: { context: { name: 'conf' } },
+        made: {
+          ...{ from: 'base', run: 'cp /conf/word /out/word && echo run >> /cache/runs' },
+          mounts: [
+            { target: '/conf', from: 'conf', readonly: true },
+            { target: '/cache', cache: {} },
+            { target: '/out', from: 'scratch' },
+          ],
+        },
+        all: { files: { 'etc/arch': 'of the image\n' }, from: 'made:/out' },
+      },
+      result: 'all',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: an argument of the Build.
+      image: { cmd: ['cat', '/word'], env: { ARCH: '${TARGETARCH}' } },
+    };
+    const spec = (text: object, more: object = {}) => ({
+      llb: { graph: text },
+      contexts: [{ name: 'conf', inline: { files: { word: 'hello\n' } } }],
+      outputs: [{ image: `${registry.host}/graph`, tags: ['v1'] }],
+      ...more,
+    });
+    const platforms = ['linux/amd64', 'linux/arm64'];
+    const bad = { ...graph, steps: { ...graph.steps, made: { from: 'basse', run: 'true' } } };
+    await apply(build('graph', spec(graph, { platforms })) + build('graph-bad', spec(bad)));
+    await world.waitReady('graph');
+    const made = await lastRun('graph');
+    expect((made.status as { readonly llb?: unknown }).llb).toEqual({
+      vertices: 4,
+      ops: { exec: 1, file: 2, source: 1 },
+      sources: [`docker-image://${registry.host}/base:latest`],
+      platforms: ['linux/amd64'],
+    });
+    const raw = async (name: string, what = '--raw') =>
+      JSON.parse((await must('skopeo', ['inspect', '--tls-verify=false', what, `docker://${name}`])).stdout);
+    const index = (await raw(`${registry.host}/graph:v1`)) as {
+      readonly manifests: readonly { readonly digest: string; readonly platform: { readonly architecture: string } }[];
+    };
+    expect(index.manifests.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+    const arm = await raw(`${registry.host}/graph@${index.manifests[1]?.digest}`, '--config');
+    expect(arm).toMatchObject({ architecture: 'arm64', config: { Cmd: ['cat', '/word'] } });
+    expect(arm.config.Env).toContain('ARCH=arm64');
+    // Nothing was asked of a builder for the one that is wrong.
+    const refused = await world.until('builds', 'graph-bad', ({ status }) => status?.phase === 'Failed');
+    expect(condition(refused, 'Ready')?.message).toContain('spec.llb.graph.steps.made.from: there is no step "basse"');
+    expect((await lastRun('graph-bad')).status?.attempts).toBeUndefined();
+  });
+
   test('writes its caches, and says whether it could: one that cannot be written makes no difference to the image', async () => {
     const steps = 'RUN echo cached > /cached';
     const to = (host: string) => ({ cache: { to: [{ ref: `${host}/team/cache:main`, mode: 'max' }] } });

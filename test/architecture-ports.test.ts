@@ -50,6 +50,7 @@ const WITHOUT_SUITE: Readonly<Record<string, string>> = {
   DockerfileClient: 'the way to a frontend bridge, which has a suite; the double answers what a test tells it',
   EnvLookup: 'variables by name: data',
   EventRecorder: 'one that writes Events; the double notes them',
+  Frontend: 'what it makes of a request is its own; what it asks goes over the bridge, which has a suite',
   FrontendRef: 'the graph that a solve gave, of the bridge, which has a suite, or of the double',
   Intake:
     'one transfer is given to both of a directory, and what is seen of it compared (sources/local/image-intake.engine.test.ts)',

@@ -304,7 +304,6 @@ describe('planBuild', () => {
 
   test('a definition must be base64', () => {
     expect(() => plan('{ llb: { definition: "***" } }')).toThrow('spec.llb.definition: not base64');
-    expect(plan('{ llb: { definition: "AQID" } }').definition).toEqual(Buffer.from([1, 2, 3]));
   });
 
   test('a git url hides no second ref', () => {

@@ -1,8 +1,9 @@
-import { invalidArgument } from '../base/index.ts';
+import { formatPlatform, invalidArgument } from '../base/index.ts';
 import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
 import { attestationAttrs } from './attestations.ts';
 import { cacheSecrets, planCaches } from './caches.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
+import { checkedDefinition, compileGraph, GraphContexts } from './graph/index.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
@@ -17,16 +18,18 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   refuseUnbuilt(spec);
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
-  const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
+  const graph = spec.llb === undefined ? undefined : planGraph(spec, spec.llb, contexts, options.values);
+  const frontend = graph === undefined ? planDockerfile(spec, contexts, options.values) : graph.frontend;
   Object.assign(attrs, attestationAttrs(spec));
   const { imports: cacheImports, exports: cacheExports } = planCaches(spec, options);
-  if (frontend !== undefined && cacheImports.length > 0)
+  if (graph === undefined && cacheImports.length > 0)
     attrs['cache-imports'] = JSON.stringify(cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));
   return {
     frontend,
     frontendAttrs: attrs,
     frontendInputs: contexts.inputs,
-    definition: spec.llb?.definition === undefined ? undefined : decodeDefinitionField(spec.llb.definition),
+    definition: graph?.definition,
+    llb: graph?.summary,
     exporters: outputExporters(spec, options),
     cacheImports,
     cacheExports,
@@ -89,6 +92,43 @@ function argValue(
   if (found === undefined)
     throw invalidArgument(`spec.args: the value of ${name}: there is no key ${key} in a ConfigMap ${configMap}`);
   return Buffer.from(found).toString('utf8');
+}
+
+/** What of a plan a graph makes. */
+interface GraphPlan {
+  readonly frontend: 'llb.v0' | undefined;
+  readonly definition: Uint8Array | undefined;
+  readonly summary: SolvePlan['llb'];
+}
+
+function planGraph(
+  spec: BuildSpec,
+  { graph, definition }: NonNullable<BuildSpec['llb']>,
+  plan: ContextPlan,
+  values: ClusterValues | undefined,
+): GraphPlan {
+  if (graph === undefined) {
+    if ((spec.platforms?.length ?? 0) > 1)
+      throw invalidArgument('spec.platforms: a definition is of one platform; a graph is made for each');
+    const field = 'spec.llb.definition';
+    const bytes = decodeDefinitionField(definition ?? '');
+    const { summary } = checkedDefinition(bytes, field, spec.entitlements);
+    return { frontend: undefined, definition: bytes, summary };
+  }
+  const contexts = new GraphContexts(spec, plan, values);
+  const args = new Map((spec.args ?? []).map((arg) => [arg.name, argValue(arg, values)]));
+  const { graphs, summary } = compileGraph(graph, {
+    spec,
+    args,
+    context: (step, field, options) => contexts.files(step, field, options),
+  });
+  for (const { platform, definition: one, config } of graphs) {
+    const id = platform === undefined ? 'graph' : formatPlatform(platform);
+    plan.inputs[id] = one;
+    if (config !== undefined) plan.attrs[`containerimage.config/${id}`] = config;
+  }
+  if (spec.platforms?.length) plan.attrs['platform'] = Object.keys(plan.inputs).join(',');
+  return { frontend: 'llb.v0', definition: undefined, summary };
 }
 
 function decodeDefinitionField(text: string): Uint8Array {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cache } from './cache-spec.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
+import { llbGraph } from './llb-graph.ts';
 import { packing } from './packing.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
@@ -33,9 +34,9 @@ const dockerfile = rule(
 
 const llb = rule(
   z.strictObject({
-    graph: z.unknown().describe('The graph in readable form.').optional(),
+    graph: llbGraph.optional(),
     definition: text(1_048_576, 'A serialized LLB Definition, base64.').optional(),
-    ref: text(512, 'An OCI artifact that holds a Definition.').optional(),
+    ref: text(512, 'An OCI artifact that holds a Definition.').min(1).optional(),
   }),
   exactlyOneOf(['graph', 'definition', 'ref']),
 ).describe('Build from an LLB graph.');

@@ -7,9 +7,25 @@ export { CACHE_SECRETS, CACHE_STORES, type CacheMounts, type CacheSource, type C
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
 export { overLimit, storedBytes } from './limits.ts';
+export {
+  type GraphAction,
+  type GraphImage,
+  type GraphMount,
+  type GraphStep,
+  type LlbGraph,
+  STEP_KINDS,
+} from './llb-graph.ts';
 export { checkBuild, parseBuild, parseBuilderPools, parsePoolCache } from './load.ts';
 export type { PoolCache } from './pool-cache.ts';
 export type { NamedContext, Source } from './source.ts';
-export { type Condition, type Failure, isOver, type OutputStatus, PHASES, type Phase } from './status.ts';
+export {
+  type Condition,
+  type Failure,
+  isOver,
+  type LlbSummary,
+  type OutputStatus,
+  PHASES,
+  type Phase,
+} from './status.ts';
 export { parseStored } from './stored.ts';
 export { API_VERSION, GROUP, VERSION } from './strings.ts';

@@ -84,6 +84,19 @@ export const resolved = z
   })
   .describe('What names in the source turned out to be.');
 
+export const llbStatus = z
+  .strictObject({
+    vertices: count('Vertices of the graph, or of those for all platforms.'),
+    ops: z
+      .record(z.string().max(32), z.number().int().min(0))
+      .meta({ description: 'How many are of each kind: source, exec, file, merge, diff, …', maxProperties: 16 }),
+    sources: list(text(200, 'A source as LLB names it.'), 16, 'What is fetched; the first 16.').optional(),
+    platforms: list(text(64, 'os/arch[/variant].'), 16, 'Platforms that vertices name.').optional(),
+    entitlements: list(text(32, 'An entitlement.'), 16, 'What the builder must allow.').optional(),
+  })
+  .describe('The graph of a Build that gives one, as it was checked before a builder was asked.');
+export type LlbSummary = z.infer<typeof llbStatus>;
+
 export const cacheStatus = z
   .strictObject({
     vertices: count('Steps of the graph.'),

@@ -37,7 +37,7 @@ import {
   StepsUsed,
 } from '../executor/index.ts';
 import { type ExporterDeps, Outflow, type OutflowBounds, openExporter } from '../exporters/index.ts';
-import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
+import { dockerfileFrontend, FrontendRegistry, gatewayFrontend, llbFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
 import {
   clientContent,
@@ -305,7 +305,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     },
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
-    frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
+    frontends: new FrontendRegistry([dockerfile, gatewayFrontend(), llbFrontend()]),
     containers: { executor, refs, secrets, pools },
     openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
     sessionExports: new SessionExports(sessions),

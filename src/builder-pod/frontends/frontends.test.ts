@@ -4,6 +4,7 @@ import { decodeDefinition, decodeOp } from '../../llb/index.ts';
 import { dockerfileFrontend } from './dockerfile.ts';
 import { FrontendRegistry } from './frontend.ts';
 import { gatewayFrontend } from './gateway.ts';
+import { llbFrontend } from './llb.ts';
 import { isBuiltInSyntax } from './syntax.ts';
 import { FakeBridge } from './testing/fake-bridge.ts';
 import { failureOf, never, request, withOptions } from './testing/requests.ts';
@@ -149,4 +150,34 @@ test('thousands of steps are a frontend’s to make: only the ids of refs reach 
   const result = await shared.run(request, bridge, { signal: never });
   expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
   expect(decodeDefinition(bridge.solved.at(-1)!.definition!).ops).toHaveLength(lines + 3);
+});
+
+test('graphs for several platforms become one result, with what is said of their images', async () => {
+  const bridge = new FakeBridge({});
+  const named = ['linux/amd64', 'linux/arm/v7', 'graph'];
+  const inputs = new Map(named.map((id) => [id, { ops: [], metadata: new Map() }]));
+  const run = (options: Readonly<Record<string, string>>) =>
+    llbFrontend().run({ options: new Map(Object.entries(options)), inputs }, bridge, { signal: never });
+  const text = (bytes: Uint8Array | undefined) => JSON.parse(Buffer.from(bytes ?? []).toString());
+  const config = { 'containerimage.config/linux/arm/v7': '{"config":{}}', unrelated: 'x' };
+  const { refs, metadata } = await run({ platform: 'linux/arm/v7,linux/amd64', ...config });
+  expect([...(refs ?? [])].map(([id, ref]) => [id, ref.id])).toEqual([
+    ['linux/arm/v7', 'ref1'],
+    ['linux/amd64', 'ref2'],
+  ]);
+  const arm = { os: 'linux', architecture: 'arm', variant: 'v7' };
+  expect([...metadata.keys()]).toEqual(['containerimage.config/linux/arm/v7', 'refs.platforms']);
+  expect(text(metadata.get('containerimage.config/linux/arm/v7'))).toEqual({ ...arm, config: {} });
+  expect(text(metadata.get('refs.platforms'))).toMatchObject({
+    Platforms: [{ ID: 'linux/arm/v7', Platform: arm }, { ID: 'linux/amd64' }],
+  });
+  // One alone is no index.
+  const one = await run({ 'containerimage.config': '{"config":{}}' });
+  expect(one).toMatchObject({ ref: { id: 'ref3' } });
+  expect(text(one.metadata.get('containerimage.config'))).toEqual({ os: 'linux', architecture: 'amd64', config: {} });
+  const refused = [
+    ...[{ platform: 'linux/arm64' }, { platform: 'linux/amd64,linux/amd64' }, { platform: 'x86_64' }],
+    { 'containerimage.config': 'none' },
+  ];
+  for (const options of refused) await expect(run(options)).rejects.toMatchObject({ code: 'invalid_argument' });
 });

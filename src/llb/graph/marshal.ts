@@ -5,8 +5,8 @@ import type { GraphNode, MarshalContext, Output } from './node.ts';
 import { mergeMetadata, pointerMetadata, type SourceFile } from './options.ts';
 
 export interface MarshalOptions {
-  /** Default: this machine's. */
-  readonly platform?: Platform;
+  /** Of steps that name none. `builder` leaves it to the builder; default: this machine's. */
+  readonly platform?: Platform | 'builder';
   readonly constraints?: readonly string[];
   /** Capability ids of the builder, where known; without them every feature is written as asked. */
   readonly caps?: ReadonlySet<string>;
@@ -27,7 +27,7 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
       if (!output.node) throw invalidArgument('scratch cannot be the input of this step');
       return { digest: digests.get(output.node)!, index: output.index() };
     },
-    platform: options.platform ?? hostPlatform(),
+    platform: options.platform === 'builder' ? undefined : (options.platform ?? hostPlatform()),
     constraints: options.constraints ?? [],
     caps: options.caps,
     localUniqueId: options.localUniqueId ?? newId(),

@@ -47,8 +47,8 @@ export interface FileSystem {
 export interface MarshalContext {
   /** Digest and index of an output whose node is marshalled already. */
   input(output: Output): Input;
-  /** Platform of steps that name none. */
-  readonly platform: Platform;
+  /** Platform of steps that name none; undefined for the builder's. */
+  readonly platform: Platform | undefined;
   readonly constraints: readonly string[];
   /** What the builder supports, when known. */
   readonly caps: ReadonlySet<string> | undefined;
@@ -83,9 +83,10 @@ export function envelope(
   context: MarshalContext,
   options: StepOptions,
   platform?: Platform,
-): { readonly platform: Platform; readonly constraints: readonly string[] } {
+): { readonly platform?: Platform; readonly constraints: readonly string[] } {
+  const named = options.platform ?? platform ?? context.platform;
   return {
-    platform: options.platform ?? platform ?? context.platform,
+    ...(named === undefined ? {} : { platform: named }),
     constraints: [...context.constraints, ...(options.constraints ?? [])],
   };
 }

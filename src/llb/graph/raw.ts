@@ -39,7 +39,12 @@ class RawNode implements GraphNode {
     const { platform, constraints } = envelope(context, this.options);
     const body = this.#step.body((output) => inputs.add(output));
     return {
-      op: { inputs: inputs.list, ...(this.#step.anyPlatform ? {} : { platform }), constraints, body },
+      op: {
+        inputs: inputs.list,
+        ...(this.#step.anyPlatform || platform === undefined ? {} : { platform }),
+        constraints,
+        body,
+      },
       metadata: stepMetadata(this.options, this.#step.caps),
     };
   }

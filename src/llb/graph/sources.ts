@@ -29,7 +29,7 @@ class SourceNode implements GraphNode {
     return {
       op: {
         inputs: [],
-        ...(forPlatform ? { platform } : {}),
+        ...(forPlatform && platform !== undefined ? { platform } : {}),
         constraints,
         body: {
           kind: 'source',

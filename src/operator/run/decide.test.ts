@@ -9,7 +9,7 @@ const { ResultResponse, SolveState } = wire.slipway.builder.v1;
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 const AT = '2026-01-02T03:04:00Z';
 const DIGEST = `sha256:${'a'.repeat(64)}`;
-const ready = { kind: 'ready' } as Prepared;
+const ready = { kind: 'ready', plan: {} } as Prepared;
 const attempt = { number: 1, builder: 'b:1', pool: 'default', startedAt: AT };
 
 function runOf(
@@ -57,6 +57,12 @@ describe('before a builder is asked', () => {
     const { status, condition } = decide(runOf(undefined), { prepared: ready });
     expect(status).toMatchObject({ phase: 'Queued', queuedAt: '2026-01-02T03:04:05Z', observedGeneration: 1 });
     expect(condition('Accepted')?.status).toBe('True');
+  });
+
+  test('what its graph is made of is told before it has a place', () => {
+    const llb = { vertices: 2, ops: { source: 1, exec: 1 } };
+    const prepared = { kind: 'ready', plan: { llb } } as Prepared;
+    expect(decide(runOf(undefined), { prepared }).status).toMatchObject({ phase: 'Queued', llb });
   });
 
   test('what is missing is waited for, less and less often, and not for ever', () => {

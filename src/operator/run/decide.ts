@@ -118,7 +118,9 @@ function decidePending(view: RunView, before: BuildRunStatus): RunDecision {
       requeueAfterMs: Math.max(500, Math.min(30_000, waitedMs / 4, leftMs)),
     };
   }
-  const status = condition(view, before, 'Accepted', 'True', 'Planned', 'the Build was planned');
+  const { llb } = prepared.plan;
+  const planned = llb === undefined ? before : { ...before, llb };
+  const status = condition(view, planned, 'Accepted', 'True', 'Planned', 'the Build was planned');
   return {
     status: condition(view, { ...status, phase: 'Queued' }, 'Scheduled', 'False', 'Queued', 'waits for a builder'),
   };
