@@ -61,7 +61,7 @@ describe('before a builder is asked', () => {
 
   test('what its graph is made of is told before it has a place', () => {
     const llb = { vertices: 2, ops: { source: 1, exec: 1 } };
-    const prepared = { kind: 'ready', plan: { llb } } as Prepared;
+    const prepared = { kind: 'ready', plan: { llb } } as unknown as Prepared;
     expect(decide(runOf(undefined), { prepared }).status).toMatchObject({ phase: 'Queued', llb });
   });
 

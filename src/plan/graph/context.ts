@@ -1,10 +1,8 @@
-import { isDigest } from '../../base/index.ts';
 import {
   decodeDefinition,
   FileActions,
   git,
   givenOutput,
-  http,
   image,
   local,
   State,
@@ -50,24 +48,16 @@ export class GraphContexts {
         ...options,
       });
     }
-    const { inputs } = this.#planOf(name, source);
-    const given = inputs[key];
+    if (source.oci !== undefined) return ofImage(source.oci, options);
+    const given = this.#planOf(name, source).inputs[key];
     if (given !== undefined) return new State(givenOutput(decodeDefinition(given)));
-    if (source.oci !== undefined) return image(source.oci.image, options);
-    if (source.git !== undefined) {
-      const { url, ref, subPath, submodules } = source.git;
-      return git(url, {
-        ...(ref === undefined ? {} : { ref }),
-        ...(subPath === undefined ? {} : { subDir: subPath }),
-        ...(submodules === false ? { skipSubmodules: true } : {}),
-        ...options,
-      });
-    }
-    const { url, checksum } = source.http as NonNullable<Source['http']>;
-    const filename = 'context';
-    const digest = checksum !== undefined && isDigest(checksum) ? { checksum } : {};
-    const archive = http(url, { filename, ...digest, ...options });
-    return scratch().file(new FileActions().copy(archive, `/${filename}`, '/', { attemptUnpack: true }), options);
+    const { url, ref, subPath, submodules } = source.git as NonNullable<Source['git']>;
+    return git(url, {
+      ...(ref === undefined ? {} : { ref }),
+      ...(subPath === undefined ? {} : { subDir: subPath }),
+      ...(submodules === false ? { skipSubmodules: true } : {}),
+      ...options,
+    });
   }
 
   /** As frontends are told of it. */
@@ -75,9 +65,18 @@ export class GraphContexts {
     const known = this.#planned.get(name);
     if (known !== undefined) return known;
     const own: ContextPlan = { ...this.#plan, attrs: {}, inputs: {}, uploads: [] };
-    if (name === undefined) planContext(source, own, this.#values);
-    else if (source.oci === undefined) planNamedContext(source as NamedContext, own, this.#values);
+    const around = { plan: own, values: this.#values, platforms: undefined };
+    if (name === undefined) planContext(source, around);
+    else planNamedContext(source as NamedContext, around);
     this.#planned.set(name, own);
     return own;
   }
+}
+
+/** For the platform that the graph is made for. */
+function ofImage({ image: name, artifact, subPath }: NonNullable<Source['oci']>, options: StepOptions): State {
+  const files = image(name, { ...(artifact ? { artifact } : {}), ...options });
+  if (subPath === undefined) return files;
+  const actions = new FileActions().copy(files, `/${subPath}`, '/', { dirCopyContents: true });
+  return scratch().file(actions, options);
 }

@@ -128,7 +128,8 @@ describe('a graph in a spec', () => {
     const planned = plan(`{ llb: { graph: { steps: ${steps}, result: all } }, ${contexts} }`, {
       configMaps: new Map([['c', new Map([['k', Buffer.from('v')]])]]),
       knownHosts: new Map(),
-    } as unknown as ClusterValues);
+      fluxArtifacts: new Map(),
+    });
     const identifiers = ops(planned).flatMap(({ body }) => (body.kind === 'source' ? [body.source.identifier] : []));
     expect(identifiers.sort()).toEqual([
       'docker-image://r.example.com/i:1',
