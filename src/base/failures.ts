@@ -37,6 +37,11 @@ const FAILURES = {
     hint: 'use another builder',
     text: 'The builder is about to stop, and takes no new solves.',
   },
+  BUILDER_ENDING: {
+    code: 'unavailable',
+    hint: 'run the build again, on this builder once it is back or on another',
+    text: 'The builder is about to stop, and the build was not over in the time that it had left.',
+  },
   BUILDER_GONE: { code: 'unavailable', text: 'The builder was taken out of its pool.' },
   BUILDER_LOST: { code: 'unavailable', text: 'The builder ended with the build, or was started again.' },
   BUILDER_STOPPING: { code: 'unavailable', text: 'The builder is stopping.' },

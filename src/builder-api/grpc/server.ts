@@ -8,6 +8,7 @@ import http2, {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import { CodedError, type Logger, Shares, silentLogger, toCodedError } from '../../base/index.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from './connections.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -127,6 +128,13 @@ export class GrpcServer implements AsyncDisposable {
           });
     await this.#listen(server, { host, port });
     return (server.address() as AddressInfo).port;
+  }
+
+  /** What new connections of all TLS listeners meet; whether clients must show a certificate stays as it was. @throws of what is no pair, and changes nothing then */
+  setTls(tls: TlsOptions): void {
+    const context = { ...tls, minVersion: 'TLSv1.2' as const };
+    createSecureContext(context);
+    for (const server of this.#listeners) if ('setSecureContext' in server) server.setSecureContext(context);
   }
 
   /** Serves one connection that exists already: a pipe, or a session's tunnel. */

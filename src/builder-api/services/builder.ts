@@ -16,5 +16,6 @@ export const Builder = service('slipway.builder.v1.Builder', {
   result: unary('Result', v1.ResultRequest, v1.ResultResponse),
   commit: unary('Commit', v1.CommitRequest, v1.CommitResponse),
   acknowledge: unary('Acknowledge', v1.AcknowledgeRequest, v1.AcknowledgeResponse),
+  drain: unary('Drain', v1.DrainRequest, v1.DrainResponse),
   load: unary('Load', v1.LoadRequest, v1.LoadResponse),
 });

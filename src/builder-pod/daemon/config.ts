@@ -30,11 +30,22 @@ export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Whose clients are let in. */
+  readonly ca?: string;
+}
+
 export interface DaemonConfig {
   readonly root: string;
   readonly addresses: readonly ListenAddress[];
   readonly gid: number | undefined;
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
+  /** What the files held when it was read. */
+  readonly tls:
+    | { readonly cert: string; readonly key: string; readonly ca?: string; readonly files: TlsFiles }
+    | undefined;
   readonly entitlements: ReadonlySet<string>;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
@@ -53,6 +64,8 @@ export interface DaemonConfig {
   readonly maxRuns: number | undefined;
   readonly unattachedMs: number;
   readonly sessionGraceMs: number;
+  /** How long builds may go on once the daemon is to end; 0 for not at all. */
+  readonly drainMs: number;
   /** How long a client may take to give credentials. */
   readonly sessionAuthMs: number;
   /** How long what a tag named is believed. */
@@ -143,6 +156,9 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     maxRuns: maxRuns(flags['max-runs']),
     unattachedMs: grace(flags['unattached-timeout'] ?? '5m', '--unattached-timeout'),
     sessionGraceMs: grace(flags['session-grace'] ?? '2m', '--session-grace'),
+    drainMs: /^0+[a-z]*$/.test(flags['drain-timeout'] ?? '0')
+      ? 0
+      : grace(flags['drain-timeout'] ?? '0', '--drain-timeout'),
     sessionAuthMs: grace(file.system?.sessionAuthTimeout ?? '1m', 'system.sessionAuthTimeout'),
     tagMaxAgeMs: tagMaxAge(file.system?.tagsCacheMaxAge ?? '30s'),
     history: historyLimits(file.history),
@@ -228,7 +244,8 @@ function readTls(flags: Flags, file: ConfigFile): DaemonConfig['tls'] {
       throw invalidArgument(`cannot read ${path}: ${(cause as Error).message}`, { cause });
     }
   };
-  return { cert: read(cert), key: read(key), ...(ca ? { ca: read(ca) } : {}) };
+  const files = { cert, key, ...(ca ? { ca } : {}) };
+  return { cert: read(cert), key: read(key), ...(ca ? { ca: read(ca) } : {}), files };
 }
 
 function groupId(group: string): number {

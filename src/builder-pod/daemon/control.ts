@@ -52,7 +52,12 @@ export interface ControlOptions {
   readonly log: Logger;
 }
 
-/** The Control service, health, and spans taken and dropped. Sessions are registered by their registry. */
+/** Health, as probes of readiness ask for it: 1 is SERVING, 2 NOT_SERVING. */
+export function registerHealth(server: GrpcServer, serving: () => boolean): void {
+  server.register(Health, { check: () => ({ status: serving() ? 1 : 2 }) });
+}
+
+/** The Control service, and spans taken and dropped. Sessions are registered by their registry. */
 export function registerControl(server: GrpcServer, options: ControlOptions): void {
   const { engine, refs, history, explainer, log } = options;
   /** What an ended build is still letting go of is not in use; what cannot be let go of (a step that does not die) keeps nobody waiting. */
@@ -67,7 +72,6 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     }
   };
 
-  server.register(Health, { check: () => ({ status: 1 }) });
   server.register(TraceService, { export: () => ({}) });
   const handlers: Handlers<typeof Control> = {
     info: () => ({ buildkitVersion: BUILDKIT_VERSION }),

@@ -14,8 +14,10 @@ import { receiveModule } from '../sources/local/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerContent } from './content-service.ts';
-import { DIRECT, registerControl } from './control.ts';
+import { DIRECT, registerControl, registerHealth } from './control.ts';
+import { Drain } from './drain.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
+import { followTlsFiles } from './tls-files.ts';
 import { UsageReader } from './usage.ts';
 import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 
@@ -35,6 +37,8 @@ export interface Daemon extends AsyncDisposable {
   readonly registry: string | undefined;
   /** Settles when nobody used the daemon for its idle timeout. */
   readonly idle: Promise<void>;
+  /** For a graceful end, before it is disposed. */
+  readonly drain: Drain;
 }
 
 /** What the environment says beside the configuration. */
@@ -114,7 +118,10 @@ export async function startDaemon(
   opened.defer(() => over.abort(cancelledError('the daemon ends')));
   const reader = new UsageReader(state, log, over.signal);
   const usage = () => reader.read();
-  opened.use(serveRuns(server, builder, config, { sessions, log, usage, onOver: () => gc.trigger() }));
+  const drain = serveRuns(server, builder, config, opened, { sessions, log, usage, onOver: () => gc.trigger() });
+  registerHealth(server, () => !drain.isOn);
+  if (config.tls !== undefined)
+    void followTlsFiles(server, config.tls, { pool: state.pools.short, log, signal: over.signal });
   const addresses: string[] = [];
   // The reserve that this start took is there again before any build can take it: all but what sockets need, and then that.
   await state.reserve.fill({ but: config.addresses.length });
@@ -126,7 +133,7 @@ export async function startDaemon(
   giveBackMemory(busy, opened);
   const idle = watchIdle(config.idleTimeoutMs, busy, opened);
   const closing = opened.move();
-  return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+  return { addresses, registry: registry?.host, idle, drain, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 }
 
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
@@ -134,8 +141,9 @@ function serveRuns(
   server: GrpcServer,
   { engine, history, explainer, used, heldKeys, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
+  opened: AsyncDisposableStack,
   { usage, ...others }: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'> & { readonly usage: UsageReader['read'] },
-): Runs {
+): Drain {
   const runs = new Runs({
     ...others,
     solve: (request, options) =>
@@ -148,14 +156,17 @@ function serveRuns(
     capacity: maxRuns ?? Math.ceil(availableParallelism() * 1.5),
     unattachedMs,
   });
+  opened.use(runs);
+  const drain = new Drain({ engine, runs, log: others.log });
   const { package: name, version } = BUILDKIT_VERSION;
   const identity = {
     ...{ id: state.id, platforms, version: `${name} ${version}`, usage, startedMs: Date.now() },
     busyMs: () => engine.busyMs,
+    drain: (reason: string) => drain.begin({ reason }),
   };
   registerBuilder(server, runs, identity, history, heldKeys);
   registerExplainer(server, DIRECT, { explainer, history });
-  return runs;
+  return drain;
 }
 
 async function listen(

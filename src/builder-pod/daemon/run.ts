@@ -1,4 +1,4 @@
-import { cancelledError, type Logger, outboundSettings, sleep, toCodedError } from '../../base/index.ts';
+import { cancelledError, type Logger, neverAborted, outboundSettings, sleep, toCodedError } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -47,6 +47,8 @@ export async function runDaemon({ args, env, stdout, stderr, stop }: DaemonProce
     if (stop.aborted) resolve();
     stop.addEventListener('abort', () => resolve(), { once: true });
     await Promise.race([stopped, daemon.idle]);
+    if (stop.aborted && config.drainMs > 0)
+      await daemon.drain.end('it is about to end', { timeoutMs: config.drainMs, signal: neverAborted });
     log.info('stopping');
     return 0;
   } catch (error) {

@@ -115,6 +115,8 @@ export class BuildExports implements AsyncDisposable {
   readonly #growing: Growing;
   #reproducible: boolean;
   #asked = false;
+  #isWriting = false;
+  #isLeft = false;
 
   constructor(
     opened: OpenedExports,
@@ -152,6 +154,11 @@ export class BuildExports implements AsyncDisposable {
       cache.begin?.({ owner: job.owner, sessions: job.sessions, scope: job.scope.write, until: signal });
   }
 
+  /** Whether the result is made, and its outputs are what the build waits for. */
+  get isWriting(): boolean {
+    return this.#isWriting;
+  }
+
   /** Has the result made, and writes it. @throws CodedError */
   async write(result: BridgeResult, attesting: Attesting): Promise<Extract<BuildEnd, { kind: 'done' }>> {
     this.#reproducible ||= isTimeTold(result);
@@ -163,6 +170,9 @@ export class BuildExports implements AsyncDisposable {
     await this.#build.job.use(
       plan.edges,
       async (built) => {
+        // It was given up a moment before.
+        if (this.#isLeft) throw cancelledError('the build was given up');
+        this.#isWriting = true;
         packing.stop();
         for (const { ahead } of this.#opened.exporters) ahead?.stop();
         this.#growing.giveWay();
@@ -186,6 +196,7 @@ export class BuildExports implements AsyncDisposable {
 
   /** The build has failed: what it had finished is left to who builds next. */
   async leave(): Promise<void> {
+    this.#isLeft = true;
     const growing = this.#growing;
     await growing.stop();
     // Side by side: whoever waits for the error waits for the slowest of them, not for all.

@@ -56,6 +56,9 @@ export class Engine implements AsyncDisposable {
   readonly #clock: Clock;
   /** Fires when the builder stops. */
   readonly #stop = new AbortController();
+  /** Fires when builds are to end as if they had failed. */
+  readonly #interrupt = new AbortController();
+  #refusal: CodedError | undefined;
   /** With the time at which each began. */
   readonly #active = new Map<Promise<unknown>, number>();
   /** Up to when the last of them ended. */
@@ -147,6 +150,21 @@ export class Engine implements AsyncDisposable {
     for (const waiter of this.#waiters) waiter();
   }
 
+  /** No build begins any more: whoever asks for one is told this. */
+  drain(refusal: CodedError): void {
+    this.#refusal ??= refusal;
+  }
+
+  /** Settles when no build is under way. */
+  async idle(): Promise<void> {
+    while (this.#active.size > 0) await Promise.allSettled(this.#active.keys());
+  }
+
+  /** Has all builds that are not yet at their outputs fail with this: what they had finished is still written to their caches. */
+  interrupt(error: CodedError): void {
+    this.#interrupt.abort(error);
+  }
+
   /** Ends all builds, and waits for their ends; whoever asks for another is told. */
   async [Symbol.asyncDispose](): Promise<void> {
     const hint = 'run the build again, on this builder once it is back or on another';
@@ -157,6 +175,7 @@ export class Engine implements AsyncDisposable {
   /** Runs a build to its end. @throws CodedError with the step and its place in the source, where there is one */
   async solve(request: SolveRequest, { signal }: AbortOptions): Promise<SolveOutcome> {
     this.#stop.signal.throwIfAborted();
+    if (this.#refusal !== undefined) throw this.#refusal;
     const solving = this.#solve(request, AbortSignal.any([signal, this.#stop.signal]));
     if (this.#active.size === 0) this.#busyFrom = performance.now();
     this.#active.set(solving, Date.now());
@@ -219,10 +238,19 @@ export class Engine implements AsyncDisposable {
     let end: BuildEnd | undefined;
     begun.move();
     try {
-      const made = await this.#result(build, request, buildSignal);
-      await readLongConfig(made, { pool: this.#options.pools.bulk, owner: job.owner, signal: buildSignal });
-      const result = await attesting.withScans(build, made, { signal: buildSignal });
-      const done = await exports.write(result, attesting);
+      const making = async () => {
+        const made = await this.#result(build, request, buildSignal);
+        await readLongConfig(made, { pool: this.#options.pools.bulk, owner: job.owner, signal: buildSignal });
+        return await attesting.withScans(build, made, { signal: buildSignal });
+      };
+      using interrupted = onAbort(this.#interrupt.signal);
+      const result = await Promise.race([making(), interrupted.promise]);
+      const writing = exports.write(result, attesting);
+      // What is made is also written.
+      const given = interrupted.promise.catch((error: unknown) =>
+        exports.isWriting ? writing : Promise.reject(error),
+      );
+      const done = await Promise.race([writing, given]);
       end = done;
       return done.outcome;
     } catch (error) {

@@ -2,6 +2,7 @@ import {
   type AbortOptions,
   type Clock,
   CodedError,
+  cancelledError,
   type Digest,
   type Logger,
   onAbort,
@@ -35,6 +36,17 @@ export interface RunsOptions {
   readonly clock?: Clock;
 }
 
+/** Why a builder takes no new solves. */
+export interface Draining {
+  readonly reason: string;
+  /** When what still runs is ended, ms since the epoch; absent for never. */
+  readonly untilMs?: number;
+}
+
+export function drainingError({ reason }: Draining): CodedError {
+  return CodedError.of('BUILDER_DRAINING', `the builder takes no new builds: ${reason}`);
+}
+
 interface Committing {
   readonly id: RunId;
   readonly done: Promise<StoredRun>;
@@ -59,7 +71,10 @@ export class Runs implements AsyncDisposable {
   /** Results that could not be written, e.g. to a full disk. */
   readonly #unsaved = new Map<string, StoredRun>();
   readonly #committing = new Map<string, Committing>();
-  #draining = false;
+  #draining: Draining | undefined;
+  /** Results of this life that nobody has acknowledged yet, and who waits for them. */
+  readonly #unread = new Set<string>();
+  readonly #readers = new Set<() => void>();
 
   constructor(options: RunsOptions) {
     this.#options = options;
@@ -74,13 +89,37 @@ export class Runs implements AsyncDisposable {
     return this.#options.capacity;
   }
 
-  get draining(): boolean {
+  get draining(): Draining | undefined {
     return this.#draining;
   }
 
-  /** Takes no new solves any more. */
-  drain(): void {
-    this.#draining = true;
+  /** Takes no new solves any more. The first reason stays, and the end is told once there is one. */
+  drain(why: Draining): void {
+    this.#draining = { ...why, reason: this.#draining?.reason ?? why.reason };
+  }
+
+  /** Settles when the results of all solves that were begun in this life are acknowledged, and so their tags written; or after `patienceMs`. */
+  async settled(patienceMs: number, { signal }: AbortOptions): Promise<void> {
+    using aborted = onAbort(signal);
+    const patience = new AbortController();
+    const late = sleep(patienceMs, { signal: patience.signal }).then(
+      () => true,
+      () => true,
+    );
+    try {
+      while (this.#live.size + this.#committing.size + this.#unread.size > 0) {
+        const read = Promise.withResolvers<false>();
+        const reader = () => read.resolve(false);
+        this.#readers.add(reader);
+        try {
+          if (await Promise.race([read.promise, late, aborted.promise])) return;
+        } finally {
+          this.#readers.delete(reader);
+        }
+      }
+    } finally {
+      patience.abort(cancelledError());
+    }
   }
 
   /** Begins a solve, or says how a known one stands. @throws CodedError for one that must not start, and for a busy builder */
@@ -174,12 +213,14 @@ export class Runs implements AsyncDisposable {
     const known = this.#find(id);
     this.#dropRecent(key);
     this.#unsaved.delete(key);
+    this.#unread.delete(key);
+    for (const reader of this.#readers) reader();
     if (known?.result !== undefined) this.#options.store.mark(id, UNKNOWN);
   }
 
   /** Ends all solves without a result: to whoever asks later they are unknown. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#draining = true;
+    this.drain({ reason: 'the builder is stopping' });
     const error = CodedError.of('BUILDER_STOPPING', 'the builder is stopping');
     for (const run of this.#live.values()) run.end('stopped', error);
     for (const { controller } of this.#committing.values()) controller.abort(error);
@@ -190,9 +231,7 @@ export class Runs implements AsyncDisposable {
   }
 
   #assertRoom(id: RunId): void {
-    if (this.#draining) {
-      throw CodedError.of('BUILDER_DRAINING', 'the builder takes no new solves: it is draining');
-    }
+    if (this.#draining !== undefined) throw drainingError(this.#draining);
     // An older attempt at the same part makes room.
     const others = [...this.#live.values()].filter((run) => !isSamePart(run.id, id)).length;
     if (others < this.#options.capacity) return;
@@ -225,6 +264,7 @@ export class Runs implements AsyncDisposable {
       log.error('the end of a solve could not be told', { run: key, err: toCodedError(error) });
     } finally {
       this.#live.delete(key);
+      if (run.stopped === undefined) this.#unread.add(key);
       this.#keepRecent(key, run);
       run.finish();
       onOver?.();

@@ -19,6 +19,8 @@ interface BuilderIdentity {
   readonly startedMs: number;
   /** For how long of it a build was under way. */
   readonly busyMs: () => number;
+  /** Takes no new builds from now on; how many are under way. */
+  readonly drain: (reason: string) => number;
   /** What it has to build with; undefined while that could not be read. */
   readonly usage: () => Promise<wire.slipway.builder.v1.Usage.$Properties | undefined>;
 }
@@ -80,11 +82,17 @@ export function registerBuilder(
       return {};
     },
 
+    drain: ({ reason }) => ({
+      running: identity.drain((reason || 'it is being drained').slice(0, MAX_REASON)),
+    }),
+
     load: async ({ knownKeys }) => ({
       ...keysFields(heldKeys.since(knownKeys ?? '')),
       running: runs.running,
       capacity: runs.capacity,
-      draining: runs.draining,
+      draining: runs.draining !== undefined,
+      drainingReason: runs.draining?.reason ?? '',
+      drainsUntilMs: runs.draining?.untilMs ?? 0,
       builderId: identity.id,
       platforms: identity.platforms.map((platform) => formatPlatform(platform)),
       version: identity.version,

@@ -189,6 +189,26 @@ describe('on a builder', () => {
     });
   });
 
+  test('a builder that had to end takes no retry away, and is still not tried for ever', () => {
+    const ending = CodedError.of('BUILDER_ENDING', 'the builder ends before the build');
+    const movedBefore = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({
+        ...attempt,
+        number: n + 1,
+        reason: 'BuilderEnding',
+        completedAt: '2026-01-02T03:04:05Z',
+      }));
+    const once = { buildSpec: { retry: { limit: 0 } } };
+    const moved = runOf('Running', { attempts: [...movedBefore(4), { ...attempt, number: 5 }] }, once);
+    expect(decide(moved, { solve: failed(ending) }).status.phase).toBe('Queued');
+    expect(decide(moved, { solve: failed(platform) }).status.phase).toBe('Error');
+    const often = runOf('Running', { attempts: [...movedBefore(9), { ...attempt, number: 10 }] }, once);
+    expect(decide(often, { solve: failed(ending) }).status).toMatchObject({
+      phase: 'Error',
+      failure: { reason: 'BuilderEnding' },
+    });
+  });
+
   test('a builder that forgot it is the platform’s failure', () => {
     const unknown = { kind: 'ended', result: new ResultResponse({ state: SolveState.UNKNOWN }) } as const;
     expect(decide(running, { solve: unknown }).status).toMatchObject({

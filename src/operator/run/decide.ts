@@ -21,6 +21,8 @@ const { SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
 
 const DEFAULT_QUEUE_TIMEOUT_MS = 30 * 60_000;
 const DEFAULT_RETRY_LIMIT = 2;
+/** Reasons of attempts that take no retry away. */
+const UNCOUNTED: ReadonlySet<string> = new Set(['BuilderEnding', 'BuilderDraining']);
 const RETRY_FIRST_MS = 2000;
 const RETRY_MOST_MS = 60_000;
 
@@ -250,7 +252,9 @@ function attemptFailed(view: RunView, before: BuildRunStatus, failure: Failure):
   if (run.spec.cancel !== undefined) return cancelled(view, status);
   if (failure.class === 'user' || failure.class === 'policy') return over(view, status, 'Failed', failure);
   const limit = Math.min(run.spec.buildSpec.retry?.limit ?? DEFAULT_RETRY_LIMIT, MAX_ATTEMPTS - 1);
-  if (status.attempts.length > limit) return over(view, status, 'Error', failure);
+  // A builder that had to end is nobody's failure.
+  const counted = status.attempts.filter(({ reason }) => !UNCOUNTED.has(reason ?? '')).length;
+  if (counted > limit || status.attempts.length >= MAX_ATTEMPTS) return over(view, status, 'Error', failure);
   const queued = condition(view, { ...status, phase: 'Queued' }, 'Scheduled', 'False', 'Retrying', failure.message);
   return { status: queued, requeueAfterMs: Math.max(0, retryAt(queued) - now) };
 }

@@ -65,6 +65,10 @@ export class RunWorld implements AsyncDisposable {
     return this.#builder.root;
   }
 
+  buildctl(args: readonly string[]): ReturnType<TestBuilder['buildctl']> {
+    return this.#builder.buildctl(args);
+  }
+
   log(): string {
     return this.#builder.log();
   }
