@@ -1,6 +1,7 @@
 import {
   type AbortOptions,
   type CodedError,
+  cancelledError,
   formatPlatform,
   type Logger,
   NO_LIMITS,
