@@ -1,3 +1,4 @@
+import { digestOf } from '../base/index.ts';
 import {
   type BuildRun,
   type BuildRunSpec,
@@ -32,10 +33,15 @@ export interface KnownBuild extends KubeObject {
 
 export interface KnownRun extends KubeObject {
   readonly spec: Omit<BuildRunSpec, 'buildSpec'> & {
-    readonly buildSpec: Pick<BuildSpec, 'poolRef' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache'>;
+    readonly buildSpec: Pick<
+      BuildSpec,
+      'poolRef' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache' | 'resources'
+    >;
   };
   /** What its spec takes where it is stored. */
   readonly bytes?: number;
+  /** What Builds of one source have in common. */
+  readonly alike?: string | undefined;
   readonly fault?: Fault;
   readonly status?: BuildRunStatus | undefined;
 }
@@ -66,9 +72,11 @@ export const knownRunType: ResourceType<KnownRun> = {
     if ('fault' in checked) return { ...known, spec: { ...rest, buildSpec: {} }, fault: checked.fault };
     const { buildSpec: parsed, ...of } = checked.spec;
     const { poolRef, priority, timeout, queueTimeout, retry, cache } = parsed;
+    const requests = parsed.resources?.requests;
+    const resources = requests === undefined ? undefined : { requests };
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
-    const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope } };
-    return { ...known, spec: kept, bytes: storedBytes(what) };
+    const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope, resources } };
+    return { ...known, spec: kept, bytes: storedBytes(what), alike: sourceName(parsed.source) };
   },
 };
 
@@ -96,4 +104,17 @@ function check<S>(parse: () => S, what: unknown): { readonly spec: S } | { reado
   } catch (error) {
     return { fault: { reason: 'SpecInvalid', message: (error as Error).message } };
   }
+}
+
+/** A short name of where a source is, whatever revision of it; undefined for what is written in the resource itself. */
+function sourceName(source: BuildSpec['source']): string | undefined {
+  const { git, http, oci, configMap } = source ?? {};
+  const place = git?.url ?? http?.url ?? oci?.image ?? configMap?.name;
+  return place === undefined ? undefined : digestOf(place).slice('sha256:'.length).slice(0, 16);
+}
+
+/** The scope of the cache that a run writes. */
+export function writeScope({ metadata, spec }: Pick<KnownRun, 'metadata' | 'spec'>): string {
+  const { scope } = spec.buildSpec.cache ?? {};
+  return scope === undefined ? (metadata.namespace as string) : `${metadata.namespace}/${scope}`;
 }

@@ -10,3 +10,4 @@ export {
   type SharedCache,
   type SolvePlan,
 } from './solve-plan.ts';
+export { workDigest } from './work.ts';

@@ -75,6 +75,22 @@ export const buildRunStatus = z
     observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),
     phase: phase.optional(),
     conditions: conditions.describe('Accepted, Scheduled, Succeeded and CacheExported.').optional(),
+    work: text(
+      128,
+      'Digest of what is done, without outputs: of runs that have the same one does it for all.',
+    ).optional(),
+    needs: text(
+      1024,
+      'Sketch of the keys of what it needed: the next run goes to the builder that holds most of them.',
+    ).optional(),
+    used: z
+      .strictObject({
+        memory: z.number().int().min(0).describe('Bytes of memory of its steps that ran at once, at most.'),
+        cpuSeconds: count('Seconds of CPU of its steps.'),
+        cpuMillis: count('Thousandths of a processor that they took on average.'),
+      })
+      .describe('What its steps used; the next run is given to a builder that has as much left.')
+      .optional(),
     queue: z
       .strictObject({ position: count('Place in the queue of its pool, from 1.') })
       .describe('Its place in the queue.')

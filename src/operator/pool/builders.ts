@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type AbortOptions, toCodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
+import { toNumber } from '../../builder-api/index.ts';
 import type { Endpoint } from '../../resources/index.ts';
 import type { BuilderState } from '../dispatch/dispatcher.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { builderTarget, clientTls } from './client-tls.ts';
+import { KnownKeys } from './known-keys.ts';
 
 const PROBE_MS = 5000;
 const UNWELL_FRESH_MS = 1000;
@@ -29,6 +31,9 @@ export interface Heard {
   readonly running?: number;
   readonly version?: string;
   readonly platforms?: string[];
+  /** Limits of what it and its steps take together: bytes, and processors. */
+  readonly memory?: number;
+  readonly cpus?: number;
   /** Why it takes none. */
   readonly message?: string;
 }
@@ -51,6 +56,7 @@ export class Builders implements AsyncDisposable {
   readonly #kube: KubeClient;
   readonly #connections = new Map<string, Connection>();
   readonly #tlsReadAt = new Map<string, number>();
+  readonly #keys = new KnownKeys();
   #over = false;
   /** Of each pool, by address. */
   readonly #pools = new Map<string, Map<string, Known>>();
@@ -76,8 +82,9 @@ export class Builders implements AsyncDisposable {
     return [...(this.#pools.get(pool)?.values() ?? [])].flatMap(({ target, heard }) => {
       if (heard === undefined) return [];
       const { address, pod, node, cordoned } = target;
-      const { ready, capacity = 0, platforms = [] } = heard;
-      return { address, pod, node, platforms, ready: ready && cordoned !== true, capacity };
+      const { ready, capacity = 0, platforms, memory, cpus } = heard;
+      const holds = this.#keys.holds(address);
+      return { address, pod, node, platforms, ready: ready && cordoned !== true, capacity, memory, cpus, holds };
     });
   }
 
@@ -88,6 +95,11 @@ export class Builders implements AsyncDisposable {
 
   heard(pool: string, address: string): Heard | undefined {
     return this.#pools.get(pool)?.get(address)?.heard;
+  }
+
+  /** A run that has just ended there needed these keys. */
+  learn(address: string, sketch: Uint8Array): void {
+    this.#keys.learn(address, sketch);
   }
 
   /** From now on it is given no runs, until {@link keep} says otherwise. */
@@ -146,7 +158,12 @@ export class Builders implements AsyncDisposable {
     const { address } = endpoint;
     try {
       const client = await this.#connect(endpoint, { signal });
-      const load = await client.builder.load({}, { signal, timeoutMs: PROBE_MS });
+      const load = await client.builder.load(
+        { knownKeys: this.#keys.version(address) },
+        { signal, timeoutMs: PROBE_MS },
+      );
+      this.#keys.heard(address, load);
+      const { memoryLimit = 0, cpuMillis = 0 } = load.usage ?? {};
       return {
         address,
         ready: !load.draining,
@@ -154,6 +171,8 @@ export class Builders implements AsyncDisposable {
         capacity: Math.min(endpoint.capacity ?? load.capacity, load.capacity),
         ...(load.version === '' ? {} : { version: load.version.slice(0, 128) }),
         ...(load.platforms.length === 0 ? {} : { platforms: load.platforms.slice(0, 16) }),
+        ...(toNumber(memoryLimit) === 0 ? {} : { memory: toNumber(memoryLimit) }),
+        ...(toNumber(cpuMillis) === 0 ? {} : { cpus: toNumber(cpuMillis) / 1000 }),
         ...(load.draining ? { message: 'it takes no new builds: it is about to end' } : {}),
       };
     } catch (error) {
@@ -192,6 +211,7 @@ export class Builders implements AsyncDisposable {
       if (used.has(address)) continue;
       this.#connections.delete(address);
       this.#tlsReadAt.delete(address);
+      this.#keys.forget(address);
       await client[Symbol.asyncDispose]();
     }
   }

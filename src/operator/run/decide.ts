@@ -120,11 +120,16 @@ function decidePending(view: RunView, before: BuildRunStatus): RunDecision {
       requeueAfterMs: Math.max(500, Math.min(30_000, waitedMs / 4, leftMs)),
     };
   }
+  const { work } = prepared;
   const { llb } = prepared.plan;
   const planned = llb === undefined ? before : { ...before, llb };
   const status = condition(view, planned, 'Accepted', 'True', 'Planned', 'the Build was planned');
   return {
-    status: condition(view, { ...status, phase: 'Queued' }, 'Scheduled', 'False', 'Queued', 'waits for a builder'),
+    status: condition(
+      view,
+      { ...status, phase: 'Queued', ...(work === undefined ? {} : { work }) },
+      ...(['Scheduled', 'False', 'Queued', 'waits for a builder'] as const),
+    ),
   };
 }
 

@@ -23,8 +23,10 @@ import {
   references,
   type SharedCache,
   type SolvePlan,
+  workDigest,
 } from '../../plan/index.ts';
 import type { BuildRun, Failure } from '../../resources/index.ts';
+import { writeScope } from '../known.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { failureOf, snippetOf } from './failure.ts';
@@ -44,7 +46,13 @@ export interface PrepareOptions {
 
 /** What a run needs before it can be placed, as far as it is there. */
 export type Prepared =
-  | { readonly kind: 'ready'; readonly plan: SolvePlan; readonly sources: SessionSources }
+  | {
+      readonly kind: 'ready';
+      readonly plan: SolvePlan;
+      readonly sources: SessionSources;
+      /** What runs that do the same have in common. */
+      readonly work?: string | undefined;
+    }
   /** Something that the user may still make. */
   | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly kind: 'refused'; readonly failure: Failure };
@@ -80,7 +88,7 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
       };
     const ofRepository = await sharedCacheCredentials(options);
     const sources = await sessionSources(plan, named, found, run, options);
-    return { kind: 'ready', plan, sources: { ...sources, ofRepository } };
+    return { kind: 'ready', plan, work: workDigest(plan, writeScope(run)), sources: { ...sources, ofRepository } };
   } catch (error) {
     if (error instanceof MissingValue) return { kind: 'waiting', reason: error.reason, message: error.message };
     const coded = toCodedError(error);

@@ -8,7 +8,9 @@ import {
   isOver,
   type PoolCache,
 } from '../../resources/index.ts';
-import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
+import { BY_OWNER, ownerOf } from '../build/reconcile.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { poolOf, queuedRun } from '../dispatch/queued-run.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
 import { type KnownBuild, type KnownRun, knownRunType } from '../known.ts';
 import type { OperatorMetrics } from '../metrics/metrics.ts';
@@ -34,6 +36,7 @@ interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCach
   readonly client: KubeClient;
   /** Of all pools that have none of their own. */
   readonly clusterCache: PoolCache | undefined;
+  /** Indexed by {@link BY_OWNER}. */
   readonly runs: Informer<KnownRun>;
   readonly builds: Informer<KnownBuild>;
   readonly pools: Informer<BuilderPool>;
@@ -249,7 +252,8 @@ export class RunReconciler {
           this.#drop(uid, task);
           dispatcher.release(uid);
         }
-        if (retryAt(status) <= this.#parts.client.now()) dispatcher.enqueue(queuedRun({ ...run, status }));
+        if (retryAt(status) <= this.#parts.client.now())
+          dispatcher.enqueue(queuedRun({ ...run, status }, this.#ofSameBuild(run)));
         return;
       }
       case 'Running':
@@ -292,13 +296,18 @@ export class RunReconciler {
     return CodedError.of('PLACE_NOT_ALLOWED', `${attempt.builder} is no builder that the run may use`);
   }
 
+  #ofSameBuild(run: KnownRun): readonly KnownRun[] {
+    const owner = ownerOf(run);
+    return owner === undefined ? [] : this.#parts.runs.byIndex(BY_OWNER, owner);
+  }
+
   #occupy(run: KnownRun): void {
     const { metadata, status } = run;
     if (status?.phase !== 'Running' && status?.phase !== 'Committing') return;
     if (!this.#tasks.has(metadata.uid as string) && this.#foreignPlace(run) !== undefined) return;
     const attempt = status.attempts?.at(-1);
     if (attempt !== undefined)
-      this.#parts.dispatcher.occupy(queuedRun(run), {
+      this.#parts.dispatcher.occupy(queuedRun(run, this.#ofSameBuild(run)), {
         address: attempt.builder,
         pool: attempt.pool ?? DEFAULT_POOL,
       });
@@ -351,6 +360,7 @@ export class RunReconciler {
       onChange: () => {
         // Only of the newest attempt: an older one's place is given back.
         if (task.view.kind !== 'running' && this.#tasks.get(uid) === task) dispatcher.release(uid);
+        if (task.view.kind === 'ended') builders.learn(attempt.builder, task.view.result.keys);
         wake(keyOf(run));
       },
       log: this.#parts.log.child({ run: keyOf(run), uid, attempt: attempt.number }),
@@ -358,21 +368,4 @@ export class RunReconciler {
     this.#tasks.set(uid, task);
     return task;
   }
-}
-
-const poolOf = ({ spec }: KnownRun): string => spec.buildSpec.poolRef?.name ?? DEFAULT_POOL;
-
-function queuedRun(run: KnownRun): QueuedRun {
-  const { metadata, spec, status } = run;
-  const failed = (status?.attempts ?? []).filter(({ completedAt }) => completedAt !== undefined);
-  return {
-    uid: metadata.uid as string,
-    key: keyOf(run),
-    namespace: metadata.namespace as string,
-    pool: poolOf(run),
-    priority: spec.buildSpec.priority ?? 0,
-    queuedAt: Date.parse(status?.queuedAt ?? metadata.creationTimestamp ?? new Date().toISOString()),
-    affinity: `${metadata.namespace}/${spec.buildRef.name}`,
-    avoid: failed.map(({ builder }) => builder),
-  };
 }

@@ -1,5 +1,5 @@
 import { parseImageReference, restated } from '../../base/index.ts';
-import { errorOfStatus, type wire } from '../../builder-api/index.ts';
+import { errorOfStatus, toNumber, type wire } from '../../builder-api/index.ts';
 import type { BuildRunStatus, Condition, Failure, OutputStatus } from '../../resources/index.ts';
 import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
@@ -16,11 +16,14 @@ const MAX_PLATFORM_IMAGES = 32;
 const DIGEST = /^[a-z0-9]+:[a-f0-9]{32,128}$/;
 
 /** What of a builder's result goes into the record, whether it succeeded or not. */
-export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cache' | 'pulled' | 'slowestSteps'> {
+export function recordOf(
+  result: Result,
+): Pick<BuildRunStatus, 'resolved' | 'cache' | 'pulled' | 'slowestSteps' | 'needs' | 'used'> {
   const baseImages = result.baseImages
     .filter(({ digest }) => DIGEST.test(digest ?? ''))
     .slice(0, MAX_BASE_IMAGES)
     .map(({ name, digest }) => ({ name: clip(name ?? '', 512), digest: digest as string }));
+  const used = usedOf(result);
   const pulled = result.pulled
     .map(({ source, bytes }) => ({ source: clip(source ?? '', 512), bytes: Number(bytes ?? 0) }))
     .sort((a, b) => b.bytes - a.bytes)
@@ -45,7 +48,17 @@ export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cac
     },
     ...(pulled.length === 0 ? {} : { pulled }),
     ...(slowest.length === 0 ? {} : { slowestSteps: slowest }),
+    ...(result.keys.length === 0 ? {} : { needs: Buffer.from(result.keys.subarray(0, 512)).toString('base64') }),
+    ...(used === undefined ? {} : { used }),
   };
+}
+
+/** Undefined where the builder does not count. */
+function usedOf({ peakMemory, cpuMs, startedMs, completedMs }: Result): BuildRunStatus['used'] {
+  const [memory, cpu] = [toNumber(peakMemory), toNumber(cpuMs)];
+  if (memory === 0 && cpu === 0) return undefined;
+  const tookMs = Math.max(1, toNumber(completedMs) - toNumber(startedMs));
+  return { memory, cpuSeconds: Math.ceil(cpu / 1000), cpuMillis: Math.round((1000 * cpu) / tookMs) };
 }
 
 function exportOf({ target, digest, ...bytes }: CacheExport): ExportStatus {

@@ -62,7 +62,12 @@ export class RunWorld {
       builds,
       pools,
       dispatcher: this.dispatcher,
-      builders: { client: () => this.builder.client, gone: () => this.gone, has: () => false } as unknown as Builders,
+      builders: {
+        client: () => this.builder.client,
+        gone: () => this.gone,
+        has: () => false,
+        learn: () => {},
+      } as unknown as Builders,
       events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
       metrics: operatorMetrics(),
       log: silentLogger,
