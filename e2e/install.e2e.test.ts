@@ -99,6 +99,10 @@ describe('Slipway on a cluster', () => {
     await cluster.must(run);
     await waitFor(TEAM, 'pod/hello', 'jsonpath={.status.phase}=Succeeded');
     expect(await cluster.must(['logs', '-n', TEAM, 'hello'])).toBe('hello\nbuilt\n');
+
+    await waitFor(TEAM, 'apiservice/v1alpha1.logs.slipway.build', 'condition=Available');
+    const log = `/apis/logs.slipway.build/v1alpha1/namespaces/${TEAM}/builds/hello/log`;
+    expect(await cluster.must(['get', '--raw', log])).toMatch(/\[3\/3\] RUN echo built[\s\S]* Succeeded\n$/);
   });
 
   test('a build runs on, once, while its operator’s pod is killed and another takes over', async () => {

@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
+import { makeContext } from './support/context.ts';
 import { type Gate, startGate } from './support/gate.ts';
 import { type OperatorWorld, startOperatorWorld } from './support/operator.ts';
-import { root } from './support/paths.ts';
+import { root, slipway } from './support/paths.ts';
+import { run } from './support/run.ts';
+import { startService } from './support/service.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 /** Logs of runs through a real API server, with the real kubectl: as raw paths and as its plugin. */
@@ -126,6 +130,66 @@ describe('logs of runs', () => {
     expect(again.code, again.output).toBe(0);
     expect(again.stdout).toContain(' open\n');
     expect((await plugin('get', 'held')).stdout).toMatch(/Cancelled[\s\S]*Succeeded/);
+  });
+
+  test('a folder is uploaded through the API server, and the next time what has changed of it', async () => {
+    const { cluster } = world;
+    const image = `${registry.host}/uploaded`;
+    const folder = makeContext(path.join(work.path, 'uploaded'), {
+      Dockerfile: `FROM ${registry.host}/base\nCOPY . /files\nRUN cat /files/word.txt && test ! -e /files/left-out\n`,
+      '.dockerignore': 'left-out\n',
+      'left-out': 'x',
+      'word.txt': 'first word\n',
+      'large.bin': 'x'.repeat(300_000),
+    });
+    const build = () =>
+      run(slipway, ['build', folder, '-n', 'default', '-t', image, '--kubeconfig', cluster.kubeconfig]);
+    const sent = (log: string) =>
+      [...log.matchAll(/transferring context:?.* (\d+)B done/g)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+    const first = await build();
+    expect(first.code, first.output).toBe(0);
+    expect(first.stdout).toContain('first word\n');
+    expect(sent(first.stdout), first.stdout).toBeGreaterThan(300_000);
+    writeFileSync(path.join(folder, 'word.txt'), 'second word\n');
+    const second = await build();
+    expect(second.code, second.output).toBe(0);
+    expect(second.stdout).toContain('second word\n');
+    expect(sent(second.stdout), second.stdout).toBeLessThan(10_000);
+    expect((await fetch(`${registry.url}/v2/uploaded/manifests/latest`, { headers: { accept: '*/*' } })).status).toBe(
+      200,
+    );
+
+    writeFileSync(path.join(folder, 'Dockerfile'), `FROM ${registry.host}/base\nCOPY word.txt /\nRUN exit 9\n`);
+    const third = await build();
+    expect(third.code, third.output).toBe(1);
+    expect(third.stdout).toMatch(/ERROR: /);
+  });
+
+  test('a run whose files nobody uploads says so, and one that is interrupted is cancelled', async () => {
+    const folder = makeContext(path.join(work.path, 'waits'), {
+      Dockerfile: `FROM ${registry.host}/base\nCOPY Dockerfile /\nRUN wget -q -O- ${gate.url}/waits\n`,
+    });
+    const spec = { source: { upload: {} }, outputs: [{ image: `${registry.host}/waits`, tags: ['v1'] }] };
+    const manifest = { apiVersion: 'slipway.build/v1alpha1', kind: 'Build', metadata: { name: 'waits' }, spec };
+    await world.cluster.apply(JSON.stringify(manifest));
+    const waits = await world.until('builds', 'waits', ({ status }) => status?.lastRun !== undefined);
+    const waiting = await world.until('buildruns', waits.status?.lastRun?.name as string, ({ status }) =>
+      Boolean(status?.conditions?.some(({ reason }) => reason === 'WaitingForUpload')),
+    );
+    expect(waiting.status?.phase).toBe('Pending');
+
+    writeFileSync(path.join(work.path, 'waits.json'), JSON.stringify(manifest));
+    const kubeconfig = ['--kubeconfig', world.cluster.kubeconfig];
+    const file = path.join(work.path, 'waits.json');
+    const building = startService(slipway, ['build', folder, '-n', 'default', '-f', file, ...kubeconfig], {
+      logFile: path.join(work.path, 'waits.log'),
+    });
+    await gate.reached('waits');
+    await building.stop('SIGINT');
+    const runs = await world.runs('waits');
+    expect(runs.length).toBe(2);
+    await world.until('buildruns', runs[1]?.metadata.name as string, ({ status }) => status?.phase === 'Cancelled');
+    gate.open('waits');
   });
 
   test('without the API a command says what the run itself tells', async () => {

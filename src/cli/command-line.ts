@@ -4,7 +4,12 @@ import { invalidArgument } from '../base/index.ts';
 import { readArguments, readFlags } from './arguments.ts';
 import { type AttestationFlags, attestationFlags, withImpliedValues } from './attestation-flags.ts';
 import { type CacheCommand, cacheCommand, cacheOptions } from './cache-command.ts';
-import { CLUSTER_COMMANDS, type ClusterCommand, parseClusterCommand } from './cluster/command.ts';
+import {
+  CLUSTER_COMMANDS,
+  type ClusterBuildCommand,
+  type ClusterCommand,
+  parseClusterCommand,
+} from './cluster/command.ts';
 
 const keyValue = /^([A-Za-z]+)=(.*)$/;
 
@@ -15,7 +20,13 @@ export interface SecretFlag {
 }
 
 const buildOptions = z.object({
-  file: z.string({ error: 'name the manifest: slipway build -f build.yaml' }),
+  file: z.string().optional(),
+  tag: z.string().min(1, 'names no image').optional(),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a namespace')
+    .optional(),
+  kubeconfig: z.string().min(1, 'names no file').optional(),
   context: z.array(z.string()).default([]),
   secret: z.array(z.string()).default([]),
   builder: z.string().optional(),
@@ -162,6 +173,7 @@ export interface ExplainCommand {
 type Command =
   | BuildCommand
   | CacheCommand
+  | ClusterBuildCommand
   | ClusterCommand
   | ExplainCommand
   | OperatorCommand
@@ -189,9 +201,12 @@ export function parseCommandLine(args: readonly string[]): Command {
   return parseBuildCommand(rest);
 }
 
-function parseBuildCommand(args: readonly string[]): BuildCommand {
+function parseBuildCommand(args: readonly string[]): BuildCommand | ClusterBuildCommand {
   const options: ParseArgsConfig['options'] = {
     file: { type: 'string', short: 'f' },
+    tag: { type: 'string', short: 't' },
+    namespace: { type: 'string', short: 'n' },
+    kubeconfig: { type: 'string' },
     context: { type: 'string', multiple: true },
     secret: { type: 'string', multiple: true },
     builder: { type: 'string' },
@@ -210,11 +225,16 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     sbom: { type: 'string' },
     attest: { type: 'string', multiple: true },
   };
-  const data = readFlags('build', withImpliedValues(args), options, buildOptions);
+  const { data, positionals } = readArguments('build', withImpliedValues(args), options, buildOptions, 1);
+  const contexts = parseContexts([...positionals, ...data.context]);
+  const { file } = data;
+  if (data.namespace !== undefined || data.kubeconfig !== undefined) return clusterBuild(data, contexts);
+  if (data.tag !== undefined) throw invalidArgument('slipway build: -t goes with --namespace: a cluster builds it');
+  if (file === undefined) throw invalidArgument('slipway build: --file name the manifest: slipway build -f build.yaml');
   return {
     kind: 'build',
-    file: data.file,
-    contexts: parseContexts(data.context),
+    file,
+    contexts,
     secrets: data.secret.map(parseSecret),
     builder: data.builder,
     progress: data.progress,
@@ -229,6 +249,28 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],
   };
+}
+
+/** Flags of a build that a cluster runs. */
+const OF_CLUSTER: readonly string[] = ['file', 'tag', 'namespace', 'kubeconfig', 'context', 'progress'];
+
+function clusterBuild(data: z.output<typeof buildOptions>, contexts: ReadonlyMap<string, string>): ClusterBuildCommand {
+  const { file, tag: image, namespace, kubeconfig, progress } = data;
+  for (const [name, value] of Object.entries(data))
+    if (
+      !OF_CLUSTER.includes(name) &&
+      value !== undefined &&
+      value !== false &&
+      !(Array.isArray(value) && value.length === 0)
+    )
+      throw invalidArgument(`slipway build: --${name} is not for a build of a cluster`, {
+        hint: 'say it in the Build: its spec has a field for it',
+      });
+  if ((file === undefined) === (image === undefined))
+    throw invalidArgument('slipway build: give a manifest with -f, or the name of an image with -t');
+  if (progress === 'rawjson' || progress === 'quiet')
+    throw invalidArgument('slipway build: --progress must be auto, plain or tty for a build of a cluster');
+  return { kind: 'cluster-build', cluster: { namespace, kubeconfig }, contexts, file, image, progress };
 }
 
 function parseOperatorCommand(args: readonly string[]): OperatorCommand {

@@ -18,12 +18,18 @@ const BUILD = `slipway build: build a Build manifest
 
 Usage:
   slipway build -f build.yaml [flags]
+  slipway build DIR --namespace NAMESPACE (-f build.yaml | -t IMAGE) [flags]
+
+The second has a cluster build it: the Build is applied, its folder served to the builder, which asks for what has changed since the last time, and the log followed to the end. An interruption cancels the run.
 
 Without --builder, a private builder is started (root is needed) or joined if it runs already; it has a registry of its own on loopback, named
 slipway.localhost in manifests, where images go whose names have no registry host.
 
 Flags:
   -f, --file FILE                the manifest; - reads standard input
+  -t, --tag IMAGE                of a cluster, in the place of a manifest: the image that is built
+  -n, --namespace NAMESPACE      of a cluster: where the Build is
+      --kubeconfig FILE          of a cluster (default: $KUBECONFIG, ~/.kube/config)
       --context DIR              folder for a source of kind upload; NAME=DIR for a named context
       --secret id=ID,src=FILE    value of a build secret; or id=ID,env=NAME; one for each of spec.secrets
       --provenance[=PARAMETERS]  attach provenance: min, max (the default), key=value,…, or false for none, whatever the manifest says

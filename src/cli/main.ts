@@ -86,6 +86,11 @@ async function main(io: CliIo, args: readonly string[]): Promise<number> {
         await runClusterCommand(command, io);
         return 0;
       }
+      case 'cluster-build': {
+        const { runClusterBuild } = await import('./cluster/upload.ts');
+        await runClusterBuild(command, io);
+        return 0;
+      }
       case 'build': {
         const { runBuild } = await import('./build/run-build.ts');
         await runBuild(command, io);

@@ -190,8 +190,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     if (options.api !== undefined) {
       // Calls of its own: whoever asks it much keeps no reconcile waiting.
       const kube = served.use(openKubeClient(options.config, metrics, options.proxies));
-      const attemptLog = builderLog(served.use(new RunBuilders(kube, pools)));
-      const handlers = apiHandlers({ runs, builds, attemptLog, access: new Access(kube), now: () => kube.now() });
+      const runBuilders = served.use(new RunBuilders(kube, pools));
+      const handlers = apiHandlers({
+        ...{ kube, runs, builds, builders: runBuilders, attemptLog: builderLog(runBuilders) },
+        ...{ access: new Access(kube), now: () => kube.now() },
+      });
       const serving = serveApi({ ...options.api, kube, handlers, log: log.child({ part: 'api' }), signal: life });
       served.defer(() => serving);
     }

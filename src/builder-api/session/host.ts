@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
-import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
+import { pipeline } from 'node:stream/promises';
+import { type AbortOptions, CodedError, newId, onAbort } from '../../base/index.ts';
 import type { Channel, RawCall } from '../grpc/channel.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { GrpcServer } from '../grpc/server.ts';
@@ -55,6 +56,58 @@ export function hostSession(channel: Channel, options: HostSessionOptions): Host
       await ended.catch(() => {});
     },
   };
+}
+
+interface RelaySessionOptions extends AbortOptions {
+  readonly id: string;
+  readonly sharedKey: string;
+  /** Paths of the methods that may be called of whoever is at the other end of the stream. */
+  readonly methods: readonly string[];
+}
+
+/** Opens Control.Session on a builder's channel for somebody else, who serves it at the other end of `stream`: bytes go through, at the pace of who reads them. Settles when either end is over. */
+export async function relaySession(
+  channel: Channel,
+  stream: Duplex,
+  { id, sharedKey, methods, signal }: RelaySessionOptions,
+): Promise<void> {
+  const metadata = new Metadata().add(SESSION_ID, id).add(SESSION_SHARED_KEY, sharedKey);
+  for (const method of methods) metadata.add(SESSION_METHOD, method);
+  const cancel = new AbortController();
+  const call = channel.open(methodPath(Control, Control.methods.session), {
+    signal: AbortSignal.any([signal, cancel.signal]),
+    metadata,
+  });
+  const pipe = new CallDuplex(call);
+  try {
+    await pipeline(stream, pipe, stream, { signal });
+  } finally {
+    pipe.destroy();
+    call.end();
+    cancel.abort(new CodedError('cancelled', 'the session ended'));
+  }
+}
+
+/** Serves a session on a stream that somebody relays to a builder. Settles when it is over. */
+export async function serveRelayed(
+  stream: Duplex,
+  register: (server: GrpcServer) => void,
+  { signal }: AbortOptions,
+): Promise<void> {
+  const server = new GrpcServer();
+  server.register(Health, { check: () => ({ status: 1 }) });
+  register(server);
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  stream.once('close', resolve);
+  stream.on('error', () => stream.destroy());
+  using aborted = onAbort(signal);
+  server.serveConnection(stream);
+  try {
+    await Promise.race([ended, aborted.promise]);
+  } finally {
+    await server.close();
+    stream.destroy();
+  }
 }
 
 /** A byte stream over the BytesMessages of a call. */

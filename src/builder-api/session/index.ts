@@ -1,4 +1,4 @@
-export { type HostedSession, hostSession } from './host.ts';
+export { type HostedSession, hostSession, relaySession, serveRelayed } from './host.ts';
 export { SessionRegistry } from './registry.ts';
 export type { Session } from './session.ts';
 export type { SessionTaskContext } from './session-thread.ts';

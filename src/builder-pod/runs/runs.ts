@@ -252,10 +252,10 @@ export class Runs implements AsyncDisposable {
   }
 
   async #drive(run: Run, key: string): Promise<void> {
-    const { session } = run.request;
     const { log, sessions, solve, onOver } = this.#options;
     const scope = run.request.solve.scope.write;
-    using _logical = session === '' ? undefined : sessions.declareLogical(session, scope);
+    using logical = new DisposableStack();
+    for (const id of sessionsOf(run.request)) logical.use(sessions.declareLogical(id, scope));
     try {
       const kept = await run.solve(solve, () => this.#now());
       log.info('solve is over', { run: key, state: kept?.state, err: kept?.result?.error?.message });
@@ -354,6 +354,16 @@ export class Runs implements AsyncDisposable {
   #now(): number {
     return Math.floor(this.#clock.now());
   }
+}
+
+const OF_LOCAL = 'local-sessionid:';
+
+/** The solve's session, and those below it that serve directories of their own. */
+function sessionsOf({ session, solve }: RunRequest): ReadonlySet<string> {
+  const ids = new Set(session === '' ? [] : [session]);
+  for (const [name, id] of solve.frontendAttrs)
+    if (session !== '' && name.startsWith(OF_LOCAL) && id.startsWith(`${session}.`)) ids.add(id);
+  return ids;
 }
 
 function superseded(id: RunId, newest: number): CodedError {

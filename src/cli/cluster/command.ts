@@ -54,6 +54,18 @@ interface PoolCommand {
   readonly output: 'table' | 'json';
 }
 
+/** `slipway build` on a cluster. */
+export interface ClusterBuildCommand {
+  readonly kind: 'cluster-build';
+  readonly cluster: Omit<ClusterFlags, 'context'>;
+  /** Folders by the name of the local source; the main one is `context`. */
+  readonly contexts: ReadonlyMap<string, string>;
+  /** A manifest, or the name of an image in its place. */
+  readonly file: string | undefined;
+  readonly image: string | undefined;
+  readonly progress: LogsCommand['progress'];
+}
+
 export type ClusterCommand = LogsCommand | ClusterActCommand | ListCommand | PoolCommand;
 
 const CLUSTER: ParseArgsConfig['options'] = {

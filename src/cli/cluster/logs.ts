@@ -95,6 +95,11 @@ function eventsOf(record: LogRecord): readonly ProgressEvent[] {
       const stream = record.stream === 'stderr' ? 2 : 1;
       return [{ kind: 'log', vertex: record.vertex as Digest, stream, data, timestamp: record.time }];
     }
+    case 'progress': {
+      const { text, bytes, time } = record;
+      const row = { id: text, name: text, current: bytes, total: 0, timestamp: time, completed: time };
+      return [{ kind: 'status', vertex: record.vertex as Digest, ...row }];
+    }
     case 'warning': {
       const warning = { level: 1, short: record.text, detail: [] };
       return [{ kind: 'warning', vertex: record.vertex as Digest, warning }];

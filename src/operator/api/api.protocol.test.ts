@@ -87,6 +87,8 @@ beforeAll(async () => {
     address: '127.0.0.1:0',
     certificate: async () => ({ cert: pem(server.cert), key: pem(server.key), ca: pem(own.cert) }),
     handlers: apiHandlers({
+      kube,
+      builders: { open: () => Promise.reject(new CodedError('not_found', 'there are no builders')) },
       runs: await api.informer(knownRunType),
       builds: await api.informer(knownBuildType),
       attemptLog: (...args) => attemptLog(...args),
@@ -188,6 +190,25 @@ test('other verbs and protocols are refused, and headers without measure', async
     code: 0,
   }));
   expect([0, 431]).toContain(large.code);
+});
+
+test('an upload is for who may make one, of a run that is not over, by its own protocol', async () => {
+  const to = LOGS.replace('buildruns/app-1/log', 'builds/app/upload');
+  const upgrade = { connection: 'Upgrade', upgrade: 'slipway-upload' };
+  const post = (path: string, headers: object) => ask(path, proxy, { method: 'POST', headers: { ...ADA, ...headers } });
+  expect((await post(to, upgrade)).text).toContain('the BuildRun a/app-1 is over');
+  expect(reviews.at(-1)?.resourceAttributes).toMatchObject({
+    verb: 'create',
+    resource: 'builds',
+    subresource: 'upload',
+  });
+  expect((await post(`${to}?run=other-1`, upgrade)).code).toBe(404);
+  expect((await post(LOGS.replace('app-1/log', 'app-1/upload'), upgrade)).code).toBe(405);
+  expect((await post(to, { ...upgrade, upgrade: 'websocket' })).code).toBe(405);
+  expect((await post(to, {})).code).toBe(400);
+  expect((await ask(to, proxy, { headers: { ...ADA, ...upgrade } })).code).toBe(405);
+  expect((await post(to, { ...upgrade, 'x-remote-user': 'eve' })).code).toBe(403);
+  expect((await ask(to, stranger, { method: 'POST', headers: { ...ADA, ...upgrade } })).code).toBe(401);
 });
 
 test('the documents that clients read first are there, and the APIService is told the authority', async () => {

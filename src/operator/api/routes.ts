@@ -1,33 +1,41 @@
-import { type AbortOptions, CodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 import type { KnownBuild, KnownRun } from '../known.ts';
 import { parseLogQuery } from '../logs/query.ts';
 import { changeOf, type RunLogParts, runLogText } from '../logs/run-log.ts';
 import type { Informer } from '../runtime/index.ts';
 import type { Access, Wanted } from './access.ts';
-import { API_GROUP, API_VERSION } from './names.ts';
+import { API_GROUP, API_VERSION, UPLOAD_PROTOCOL } from './names.ts';
 import { type ApiHandlers, type ApiRequest, writeTo } from './server.ts';
+import { relayUpload, type UploadParts } from './upload.ts';
 import type { User } from './user.ts';
 
-interface ApiParts extends RunLogParts {
+interface ApiParts extends RunLogParts, UploadParts {
   readonly builds: Informer<KnownBuild>;
   readonly access: Pick<Access, 'check'>;
   /** Milliseconds since the epoch by the API server's clock. */
   readonly now: () => number;
 }
 
-/** Logs that are read at once, and by one user. */
+/** Logs that are read at once, and uploads that are served. */
 const MAX_READERS = 256;
-const MAX_OF_USER = 32;
+const MAX_UPLOADERS = 64;
+/** The part of them that one user may have. */
+const SHARE = 8;
 
-const PATH = new RegExp(`^/apis/${API_GROUP}/${API_VERSION}/namespaces/([^/]+)/(builds|buildruns)/([^/]+)/(log)$`);
+const PATH = new RegExp(
+  `^/apis/${API_GROUP}/${API_VERSION}/namespaces/([^/]+)/(builds|buildruns)/([^/]+)/(log|upload)$`,
+);
 
 /** What is served below the group: the logs of runs. */
 export function apiHandlers(parts: ApiParts): ApiHandlers {
-  const readers = new Readers();
+  const readers = new Places('logs are read', MAX_READERS);
+  const uploaders = new Places('uploads are served', MAX_UPLOADERS);
   return {
     request: async (request, response) => {
       const { user, url, signal } = request;
       const wanted = wantedBy(request);
+      if (wanted.subresource === 'upload')
+        throw invalidArgument(`an upload is a connection that is upgraded to ${UPLOAD_PROTOCOL}`);
       const query = parseLogQuery(url.searchParams, parts.now());
       await parts.access.check(user, wanted, { signal });
       using _reader = readers.enter(user);
@@ -57,9 +65,15 @@ export function apiHandlers(parts: ApiParts): ApiHandlers {
       begin();
       response.end();
     },
-    upgrade: (request) => {
-      wantedBy(request);
-      throw new CodedError('unimplemented', `there is no protocol ${request.protocol.slice(0, 100)} here`);
+    upgrade: async (request, socket) => {
+      const { user, url, signal } = request;
+      const wanted = wantedBy(request);
+      if (wanted.subresource !== 'upload' || request.protocol !== UPLOAD_PROTOCOL)
+        throw new CodedError('unimplemented', `there is no protocol ${request.protocol.slice(0, 100)} here`);
+      await parts.access.check(user, wanted, { signal });
+      using _uploader = uploaders.enter(user);
+      const run = uploadedRun(parts, wanted, url.searchParams.get('run'));
+      await relayUpload(parts, run, user.name, socket, { signal });
     },
   };
 }
@@ -71,11 +85,13 @@ function wantedBy({ method, url }: ApiRequest): Wanted {
     throw new CodedError('not_found', `there is no ${url.pathname.slice(0, 500)}`, {
       hint: `there is …/namespaces/NAMESPACE/buildruns/NAME/log, and the same of builds, below /apis/${API_GROUP}/${API_VERSION}`,
     });
-  if (method !== 'GET') throw new CodedError('unimplemented', `a log is got, and ${method} is not`);
+  const upload = subresource === 'upload' && resource === 'builds';
+  if (method !== (upload ? 'POST' : 'GET'))
+    throw new CodedError('unimplemented', `${method} is nothing that is done with ${resource}/${subresource}`);
   return {
-    verb: 'get',
+    verb: upload ? 'create' : 'get',
     resource: resource as Wanted['resource'],
-    subresource: 'log',
+    subresource: upload ? 'upload' : 'log',
     namespace: decoded(namespace),
     name: decoded(name),
   };
@@ -126,19 +142,36 @@ async function runAfter(
   return next as unknown as KnownRun;
 }
 
-/** Who reads: bounded, in all and for each user. */
-class Readers {
+/** The run of the Build that is named; its newest where none is. @throws CodedError not_found */
+function uploadedRun(parts: ApiParts, wanted: Wanted, name: string | null): KnownRun {
+  if (name === null) return runOf(parts, wanted);
+  const run = parts.runs.get(`${wanted.namespace}/${name}`);
+  // Rights are to a Build: a run of another one is none that is there.
+  if (run === undefined || run.spec.buildRef.name !== wanted.name)
+    throw new CodedError(
+      'not_found',
+      `there is no BuildRun ${wanted.namespace}/${name.slice(0, 253)} of ${wanted.name}`,
+    );
+  return run;
+}
+
+/** What is done at once: bounded, in all and for each user. */
+class Places {
+  readonly #what: string;
+  readonly #most: number;
   readonly #of = new Map<string, number>();
   #all = 0;
+
+  constructor(what: string, most: number) {
+    this.#what = what;
+    this.#most = most;
+  }
 
   /** @throws CodedError resource_exhausted */
   enter({ name }: User): Disposable {
     const own = this.#of.get(name) ?? 0;
-    if (this.#all >= MAX_READERS || own >= MAX_OF_USER)
-      throw new CodedError(
-        'resource_exhausted',
-        own >= MAX_OF_USER ? `${name} reads ${own} logs already` : `${this.#all} logs are read already`,
-      );
+    const full = this.#all >= this.#most ? `${this.#all}` : own >= this.#most / SHARE ? `${own} of ${name}` : undefined;
+    if (full !== undefined) throw new CodedError('resource_exhausted', `${full} ${this.#what} already`);
     this.#all++;
     this.#of.set(name, own + 1);
     return {

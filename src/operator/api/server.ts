@@ -36,11 +36,7 @@ export interface ApiHandlers {
   /** Answers; what it throws before the answer has begun is told as a Status. */
   readonly request: (request: ApiRequest, response: ServerResponse) => Promise<void>;
   /** The same of a request for another protocol, on whose connection nothing was answered yet. */
-  readonly upgrade: (
-    request: ApiRequest & { readonly protocol: string },
-    socket: Duplex,
-    head: Buffer,
-  ) => Promise<void>;
+  readonly upgrade: (request: ApiRequest & { readonly protocol: string }, socket: Duplex) => Promise<void>;
 }
 
 interface ApiServerOptions extends AbortOptions {
@@ -147,9 +143,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     socket.on('error', () => socket.destroy());
     const answer = async () => {
       const protocol = request.headers.upgrade ?? '';
-      await handlers.upgrade({ ...asked(request, gone.signal), protocol }, socket, head);
+      if (head.length > 0) socket.unshift(head);
+      await handlers.upgrade({ ...asked(request, gone.signal), protocol }, socket);
     };
     answer().catch((error: unknown) => {
+      // Of a stream that has begun there is nothing to tell but its end.
+      if (begun.has(socket)) return void socket.destroy();
       const { code, body } = statusOf(error);
       const text = JSON.stringify(body);
       const head = [
@@ -182,6 +181,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       await new Promise<void>((done) => server.close(() => done()));
     },
   };
+}
+
+const begun = new WeakSet<Duplex>();
+
+/** Answers that the connection is of this protocol from now on. */
+export function switchTo(protocol: string, socket: Duplex): void {
+  begun.add(socket);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${protocol}\r\n\r\n`);
 }
 
 /** Writes with the reader's pace: holds no more than one portion. @throws CodedError when the reader stands still */

@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, CodedError, newId, type ProxySettings, toCodedError } from '../../base/index.ts';
 import { type Build, type BuilderPool, type BuildRun, isOver, RERUN_ANNOTATION } from '../../resources/index.ts';
-import { API_GROUP, API_VERSION } from '../api/names.ts';
+import { API_GROUP, API_VERSION, UPLOAD_PROTOCOL } from '../api/names.ts';
 import { builderPoolType, buildRunType, buildType } from '../resource-types.ts';
 import {
   KubeError,
@@ -104,6 +105,20 @@ export class Cluster implements Disposable {
     const { name } = run.metadata;
     const path = `/apis/${API_GROUP}/${API_VERSION}/namespaces/${this.namespace}/buildruns/${name}/log`;
     yield* this.#kube.stream(path, query, options);
+  }
+
+  /** Makes the Build what the manifest says, whatever others have made of those fields. */
+  async apply(build: Build, options: AbortOptions): Promise<void> {
+    const { apiVersion, kind, metadata, spec } = build;
+    const { name, labels, annotations } = metadata;
+    const object = { apiVersion, kind, metadata: { name, namespace: this.namespace, labels, annotations }, spec };
+    await this.#kube.apply(buildType, object, { ...options, fieldManager: FIELD_MANAGER });
+  }
+
+  /** A stream over which a run's builder asks for its directories, once the run is on one. @throws CodedError out_of_range when it is over */
+  async upload({ metadata, spec }: BuildRun, { signal }: AbortOptions): Promise<Duplex> {
+    const path = `/apis/${API_GROUP}/${API_VERSION}/namespaces/${this.namespace}/builds/${spec.buildRef.name}/upload`;
+    return await this.#kube.upgrade(path, { protocol: UPLOAD_PROTOCOL, query: { run: metadata.name }, signal });
   }
 
   async #list<T extends KubeObject>(type: ResourceType<T>, options: AbortOptions): Promise<readonly T[]> {

@@ -4,6 +4,7 @@ import { wire } from '../../builder-api/index.ts';
 import { type SolvePlan, solveRequest } from '../../plan/index.ts';
 import type { SolveView } from '../run/decide.ts';
 import { backoff } from '../runtime/index.ts';
+import { withUploads } from '../uploads.ts';
 import { logEvents } from './solve-log.ts';
 
 const { UNKNOWN, RUNNING, CANCELLED } = wire.slipway.builder.v1.SolveState;
@@ -123,7 +124,7 @@ export class SolveTask {
       const { plan, sources } = await this.#prepared();
       this.#sources = sources;
       void this.#serveSession();
-      const solve = solveRequest(plan);
+      const solve = solveRequest(withUploads(plan, this.#session));
       const { namespace, scope, subject, timeoutMs, limits } = this.#options;
       await this.#retry('start', this.#options.builderGraceMs, (builder, options) =>
         builder.builder.start(

@@ -15,6 +15,8 @@ export type LogRecord =
       readonly partial?: true;
     } & OfStep)
   | ({ readonly kind: 'warning'; readonly text: string } & OfStep)
+  /** Part of a step that is done, e.g. a layer that was pulled. */
+  | ({ readonly kind: 'progress'; readonly text: string; readonly bytes: number } & OfStep)
   | ({
       readonly kind: 'done';
       readonly started: number;
@@ -61,7 +63,7 @@ export class LogReader {
   readonly #steps = new Map<string, Step>();
   readonly #lines = new Map<string, Line>();
 
-  read({ vertexes, logs, warnings }: StatusResponse): LogRecord[] {
+  read({ vertexes, statuses, logs, warnings }: StatusResponse): LogRecord[] {
     const records: LogRecord[] = [];
     const ended: StatusResponse['vertexes'] = [];
     for (const vertex of vertexes) {
@@ -81,6 +83,13 @@ export class LogReader {
       if (step === undefined || vertex == null) continue;
       const to = toNumber(stream) === 2 ? 'stderr' : 'stdout';
       this.#output({ step, vertex, to, time: millisecondsOf(timestamp) ?? 0 }, msg ?? new Uint8Array(), records);
+    }
+    for (const { vertex, id, current, completed } of statuses) {
+      const step = this.#steps.get(vertex ?? '');
+      const time = millisecondsOf(completed);
+      if (step === undefined || vertex == null || time === undefined) continue;
+      const of = { time, step: step.number, vertex, name: step.name };
+      records.push({ kind: 'progress', ...of, text: oneLine(id ?? ''), bytes: toNumber(current) });
     }
     for (const { vertex, short } of warnings) {
       const step = this.#steps.get(vertex ?? '');

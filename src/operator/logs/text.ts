@@ -32,6 +32,8 @@ function plainLines(record: LogRecord, timestamps: boolean): string[] {
       return [line(`#${record.step} ${record.name}`)];
     case 'output':
       return [line(`#${record.step} ${record.text}`)];
+    case 'progress':
+      return [line(`#${record.step} ${record.text}${record.bytes > 0 ? ` ${record.bytes}B` : ''} done`)];
     case 'warning':
       return [line(`#${record.step} WARN: ${record.text}`)];
     case 'done':

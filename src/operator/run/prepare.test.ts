@@ -310,6 +310,7 @@ describe('what is missing is named', () => {
       /spec\.ssh\[default\].*not a private ssh key(?!.*hunter2)/,
     ],
     ['a ConfigMap', { source: { configMap: { name: 'c' } } }, {}, 'ConfigMapNotFound', /spec\.source\.configMap/],
+    ['whoever uploads', { source: { upload: {} } }, {}, 'WaitingForUpload', /slipway build DIR --namespace/],
     ['a ServiceAccount', { serviceAccountName: 'x' }, {}, 'ServiceAccountNotFound', /no ServiceAccount x/],
   ])('%s', async (_, spec, objects, reason, message) => {
     const { prepared } = await prepare(spec, objects);
@@ -320,7 +321,6 @@ describe('what is missing is named', () => {
 
 describe('what cannot be built is refused at once', () => {
   test.each<readonly [string, object, object]>([
-    ['an upload', { source: { upload: {} } }, { reason: 'UploadNotPossible' }],
     ['a name without a host and no default', { outputs: [{ image: 'app' }] }, { class: 'user' }],
     [
       'a Dockerfile that does not parse',

@@ -29,6 +29,7 @@ import type { BuildRun, Failure } from '../../resources/index.ts';
 import { writeScope } from '../known.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
+import { UPLOADER_ANNOTATION } from '../uploads.ts';
 import { failureOf, snippetOf } from './failure.ts';
 import { fluxArtifact } from './flux.ts';
 import { MissingValue } from './missing.ts';
@@ -76,16 +77,11 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     const values = clusterValues(named, found, fluxArtifacts);
     const { defaultRegistry, sharedCache } = options;
     const plan = planBuild({ spec }, { defaultRegistry, values, sharedCache });
-    if (plan.uploads.length > 0)
-      return {
-        kind: 'refused',
-        failure: {
-          class: 'user',
-          reason: 'UploadNotPossible',
-          message:
-            'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, oci, flux, configMap or inline',
-        },
-      };
+    if (plan.uploads.length > 0 && run.metadata.annotations?.[UPLOADER_ANNOTATION] === undefined)
+      throw new MissingValue(
+        'WaitingForUpload',
+        `somebody has to upload its files: slipway build DIR --namespace ${run.metadata.namespace}`,
+      );
     const ofRepository = await sharedCacheCredentials(options);
     const sources = await sessionSources(plan, named, found, run, options);
     return { kind: 'ready', plan, work: workDigest(plan, writeScope(run)), sources: { ...sources, ofRepository } };

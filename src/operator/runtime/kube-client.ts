@@ -1,6 +1,7 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type RequestOptions, request as tlsRequest } from 'node:https';
 import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import {
   type AbortOptions,
@@ -44,6 +45,8 @@ interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: object;
   readonly contentType?: string;
+  /** Asks for this protocol; its stream is given to `onUpgrade`. */
+  readonly protocol?: string;
 }
 
 /** What a user's command needs beside: answers that are no objects. */
@@ -54,6 +57,14 @@ export interface StreamingKubeClient extends KubeClient {
     query: Readonly<Record<string, string | undefined>>,
     options: AbortOptions,
   ): AsyncIterable<Uint8Array>;
+  /** A POST that becomes a stream of another protocol. @throws CodedError as other calls */
+  upgrade(
+    path: string,
+    options: AbortOptions & {
+      readonly protocol: string;
+      readonly query: Readonly<Record<string, string | undefined>>;
+    },
+  ): Promise<Duplex>;
 }
 
 /**
@@ -90,7 +101,7 @@ export function openKubeClient(
     return options;
   }
 
-  async function open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  async function open(call: Call, signal: AbortSignal, onUpgrade?: (stream: Duplex) => void): Promise<IncomingMessage> {
     // Credentials may come from a program, or a file that does not answer.
     using ended = onAbort(signal);
     const { headers, ...options } = await Promise.race([connection(), ended.promise]);
@@ -109,6 +120,7 @@ export function openKubeClient(
         ...headers,
         accept: 'application/json',
         'user-agent': 'slipway-operator',
+        ...(call.protocol === undefined ? {} : { connection: 'Upgrade', upgrade: call.protocol, 'content-length': 0 }),
         ...(body === undefined
           ? {}
           : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
@@ -117,6 +129,11 @@ export function openKubeClient(
     request.once('response', (response) => {
       const skew = Date.parse(response.headers.date ?? '') - Date.now();
       skewMs = Math.abs(skew) > SKEW_MS ? skew : 0;
+      resolve(response);
+    });
+    request.once('upgrade', (response, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      onUpgrade?.(socket);
       resolve(response);
     });
     // Also of a connection that breaks after the answer began: its reader tells.
@@ -234,6 +251,19 @@ export function openKubeClient(
         ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
       };
       await send({ verb: 'delete', method: 'DELETE', path: pathOf(type, key), body }, options);
+    },
+    upgrade: async (path, { protocol, query, signal }) => {
+      const call: Call = { verb: 'create', method: 'POST', path, query, protocol };
+      let stream: Duplex | undefined;
+      try {
+        const response = await open(call, signal, (given) => {
+          stream = given;
+        });
+        if (stream === undefined) throw apiError(what(call), response.statusCode ?? 0, await readAll(response));
+        return stream;
+      } catch (error) {
+        throw connectionError(call, error, signal);
+      }
     },
     stream: (path, query, options) => stream({ verb: 'get', method: 'GET', path, query }, options),
     [Symbol.dispose]: () => pooled?.agent.destroy(),
