@@ -82,6 +82,12 @@ const seconds = (fallback: string) =>
     .transform((text) => Number.parseInt(text, 10) * 1000)
     .refine((ms) => ms >= 1000 && ms <= 600_000, 'must be from 1s to 600s');
 
+const objectName = (message: string) =>
+  z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, message);
+
 const operatorOptions = z.object({
   kubeconfig: z.string().optional(),
   'lease-namespace': z
@@ -102,6 +108,11 @@ const operatorOptions = z.object({
     .optional(),
   'api-tls': z.string().min(1).optional(),
   'registry-cache': z.string().min(1).optional(),
+  'builders-namespace': objectName('must be a namespace').optional(),
+  'builder-image': z.string().min(1).max(512).optional(),
+  'builder-secret': objectName('must be the name of a Secret').default('slipway-builder-tls'),
+  'builder-client-secret': objectName('must be the name of a Secret').default('slipway-builder-client'),
+  'builder-server-name': z.string().min(1).max(253).default('slipway-builder'),
   workers: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, 'must be from 1 to 999')
@@ -129,6 +140,16 @@ export interface OperatorCommand {
   readonly apiTls: string | undefined;
   /** File of the cache that all runs have. */
   readonly registryCache: string | undefined;
+  /** Of the pods that are builders; undefined where the operator runs none. */
+  readonly builderPods:
+    | {
+        readonly namespace: string;
+        readonly image: string;
+        readonly secret: string;
+        readonly clientSecret: string;
+        readonly serverName: string;
+      }
+    | undefined;
   readonly workers: number;
   readonly logFormat: 'json' | 'text';
   readonly logLevel: string;
@@ -278,6 +299,10 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     Object.keys(operatorOptions.shape).map((name) => [name, { type: 'string' as const }]),
   );
   const data = readFlags('operator', args, options, operatorOptions);
+  const namespace = data['builders-namespace'];
+  const image = data['builder-image'];
+  if ((namespace === undefined) !== (image === undefined))
+    throw invalidArgument('operator: --builders-namespace and --builder-image go together');
   return {
     kind: 'operator',
     kubeconfig: data.kubeconfig,
@@ -290,6 +315,13 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     apiAddress: data['api-addr'],
     apiTls: data['api-tls'],
     registryCache: data['registry-cache'],
+    builderPods:
+      namespace === undefined || image === undefined
+        ? undefined
+        : {
+            ...{ namespace, image, secret: data['builder-secret'] },
+            ...{ clientSecret: data['builder-client-secret'], serverName: data['builder-server-name'] },
+          },
     workers: data.workers,
     logFormat: data['log-format'],
     logLevel: data['log-level'],

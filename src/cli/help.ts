@@ -71,6 +71,11 @@ Flags:
       --api-addr ADDRESS         host:port of the API that serves the logs of runs, behind the APIService v1alpha1.logs.slipway.build (default: none)
       --api-tls DIR              its certificate: tls.crt, tls.key and ca.crt, which the APIService is given; read again as they turn
       --registry-cache FILE      cache (YAML, as spec.cache of a BuilderPool) of all runs whose pool has none of its own
+      --builders-namespace NS    where the builders of managed BuilderPools run as pods (default: none; it runs no builders)
+      --builder-image IMAGE      their image, where a pool names none
+      --builder-secret NAME      Secret of that namespace with the builders' ca.crt, tls.crt and tls.key (default slipway-builder-tls)
+      --builder-client-secret N  Secret of the Lease's namespace with the operator's own towards them (default slipway-builder-client)
+      --builder-server-name N    the name that the builders' certificate has (default slipway-builder)
       --workers N                objects of each kind in work at once (default 8)
       --log-format FORMAT        json or text (default json)
       --log-level LEVEL          debug, info, warn or error (default info)

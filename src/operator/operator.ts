@@ -13,6 +13,8 @@ import { builderLog } from './logs/sources.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
 import { Builders } from './pool/builders.ts';
 import { keepPools } from './pool/keep-pools.ts';
+import { ManagedPods } from './pool/managed-pods.ts';
+import { POOL_LABEL, type PodSettings, podType } from './pool/pod.ts';
 import { poolReconciler } from './pool/reconcile.ts';
 import { builderPoolType, FIELD_MANAGER } from './resource-types.ts';
 import { RunReconciler } from './run/reconcile.ts';
@@ -48,6 +50,8 @@ interface OperatorOptions extends AbortOptions {
   readonly builderGraceMs: number;
   /** Made, and set back to this, when the operator begins to lead. */
   readonly keptPools: readonly BuilderPool[];
+  /** For pools whose builders the operator runs itself; undefined where it runs none. */
+  readonly builderPods: PodSettings | undefined;
   /** Objects of each kind that are reconciled at once. */
   readonly workers: number;
   /** Where the API of logs is served, and with what certificate; it is not where absent. */
@@ -153,9 +157,21 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     buildReconciler({ client, builds, runs, log, troubleOf: (kind, key) => troubles.of(kind, key) }),
     troubles.listener('build', builds),
   );
-  const poolController = controller(
+  const { builderPods } = options;
+  const pods =
+    builderPods === undefined
+      ? undefined
+      : startInformer(client, podType, {
+          ...informed,
+          selection: { namespace: builderPods.namespace, labelSelector: POOL_LABEL },
+        });
+  const managed =
+    builderPods === undefined || pods === undefined
+      ? undefined
+      : new ManagedPods({ client, pods, runs, settings: builderPods, builders, dispatcher, events, log });
+  const poolController: Controller = controller(
     'builderpool',
-    poolReconciler({ client, pools, builders, onHeard: () => dispatcher.schedule() }),
+    poolReconciler({ client, pools, builders, managed, onHeard: () => dispatcher.schedule() }),
     troubles.listener('builderpool', pools),
   );
   builds.onChange(({ kind, object }) => {
@@ -163,6 +179,9 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     buildController.add(keyOf(object));
   });
   pools.onChange(({ object }) => poolController.add(keyOf(object)));
+  pods?.onChange(({ object }) => {
+    for (const { name } of object.metadata.ownerReferences ?? []) poolController.add(name);
+  });
   runs.onChange((change) => {
     buildController.add(ownerKey(change.object));
     if (change.kind === 'gone') {
@@ -185,7 +204,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 
   await using served = new AsyncDisposableStack();
   try {
-    await Promise.all([builds.synced, runs.synced, pools.synced]);
+    await Promise.all([builds.synced, runs.synced, pools.synced, pods?.synced]);
     synced = true;
     if (options.api !== undefined) {
       // Calls of its own: whoever asks it much keeps no reconcile waiting.
@@ -230,6 +249,6 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     await Promise.race([events.drain(), new Promise((resolve) => setTimeout(resolve, 1000))]);
     eventsOver.abort();
     over.abort();
-    await Promise.allSettled([builds.ended, runs.ended, pools.ended]);
+    await Promise.allSettled([builds.ended, runs.ended, pools.ended, pods?.ended]);
   }
 }

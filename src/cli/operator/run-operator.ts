@@ -21,11 +21,13 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
   } catch (cause) {
     throw invalidArgument(`the kubeconfig cannot be used: ${(cause as Error).message}`, { cause });
   }
+  const leaseNamespace = command.leaseNamespace ?? podNamespace() ?? DEFAULT_NAMESPACE;
+  const { builderPods } = command;
   await runOperator({
     config,
     proxies: proxySettings(io.env),
     log: pinoLogger({ level: command.logLevel, format: command.logFormat }),
-    leaseNamespace: command.leaseNamespace ?? podNamespace() ?? DEFAULT_NAMESPACE,
+    leaseNamespace,
     leaseDurationMs: command.leaseDurationMs,
     metricsAddress: command.metricsAddress,
     defaultRegistry: command.defaultRegistry,
@@ -36,6 +38,13 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
       command.registryCache === undefined
         ? undefined
         : readFlagFile('registry-cache', command.registryCache, parsePoolCache),
+    builderPods: builderPods && {
+      namespace: builderPods.namespace,
+      image: builderPods.image,
+      serverSecret: builderPods.secret,
+      clientSecret: { name: builderPods.clientSecret, namespace: leaseNamespace },
+      serverName: builderPods.serverName,
+    },
     workers: command.workers,
     signal: io.signal,
   });

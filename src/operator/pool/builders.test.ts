@@ -9,7 +9,7 @@ import { Builder, GrpcServer } from '../../builder-api/index.ts';
 import { type BuilderPool, type Endpoint, endpointsOf } from '../../resources/index.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { Builders } from './builders.ts';
-import { poolStatus } from './reconcile.ts';
+import { poolStatus } from './status.ts';
 
 const signal = neverAborted;
 const folder = mkdtempSync(join(tmpdir(), 'builders-'));
@@ -69,7 +69,7 @@ test('a builder whose certificate has run out is not asked to build, and the poo
   await using expired = await world(await server(-1), await ca.issue('operator'));
   const state = await expired.probe();
   expect(state).toMatchObject({ ready: false, message: expect.stringContaining('certificate has expired') });
-  expect(poolStatus(expired.pool, [state!], 0).conditions?.[0]).toMatchObject({
+  expect(poolStatus(expired.pool, { endpoints: [state!] }, 0).conditions?.[0]).toMatchObject({
     status: 'False',
     message: expect.stringContaining('certificate has expired'),
   });

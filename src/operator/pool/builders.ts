@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AbortOptions, toCodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
-import { toNumber } from '../../builder-api/index.ts';
+import { toNumber, type wire } from '../../builder-api/index.ts';
 import type { Endpoint } from '../../resources/index.ts';
 import type { BuilderState } from '../dispatch/dispatcher.ts';
 import type { KubeClient } from '../runtime/index.ts';
@@ -14,7 +14,7 @@ const UNWELL_FRESH_MS = 1000;
 const TLS_FRESH_MS = 60_000;
 
 /** A builder to keep in touch with. */
-interface Target extends Endpoint {
+export interface Target extends Endpoint {
   /** Of one that is a pod. */
   readonly pod?: string | undefined;
   readonly node?: string | undefined;
@@ -36,6 +36,15 @@ export interface Heard {
   readonly cpus?: number;
   /** Why it takes none. */
   readonly message?: string;
+  /** Of the file system of its state. */
+  readonly disk?: Disk;
+}
+
+interface Disk {
+  readonly diskTotalBytes: number;
+  readonly diskFreeBytes: number;
+  readonly inodesTotal: number;
+  readonly inodesFree: number;
 }
 
 interface Known {
@@ -93,8 +102,13 @@ export class Builders implements AsyncDisposable {
     return this.#pools.get(pool)?.has(address) === true;
   }
 
-  heard(pool: string, address: string): Heard | undefined {
-    return this.#pools.get(pool)?.get(address)?.heard;
+  /** What was heard of the builder that the pool has at an address, and of which pod that is. */
+  heard(
+    pool: string,
+    address: string,
+  ): { readonly pod: string | undefined; readonly heard: Heard | undefined } | undefined {
+    const known = this.#pools.get(pool)?.get(address);
+    return known && { pod: known.target.pod, heard: known.heard };
   }
 
   /** A run that has just ended there needed these keys. */
@@ -163,7 +177,6 @@ export class Builders implements AsyncDisposable {
         { signal, timeoutMs: PROBE_MS },
       );
       this.#keys.heard(address, load);
-      const { memoryLimit = 0, cpuMillis = 0 } = load.usage ?? {};
       return {
         address,
         ready: !load.draining,
@@ -171,8 +184,7 @@ export class Builders implements AsyncDisposable {
         capacity: Math.min(endpoint.capacity ?? load.capacity, load.capacity),
         ...(load.version === '' ? {} : { version: load.version.slice(0, 128) }),
         ...(load.platforms.length === 0 ? {} : { platforms: load.platforms.slice(0, 16) }),
-        ...(toNumber(memoryLimit) === 0 ? {} : { memory: toNumber(memoryLimit) }),
-        ...(toNumber(cpuMillis) === 0 ? {} : { cpus: toNumber(cpuMillis) / 1000 }),
+        ...usageOf(load.usage),
         ...(load.draining ? { message: 'it takes no new builds: it is about to end' } : {}),
       };
     } catch (error) {
@@ -221,4 +233,23 @@ export class Builders implements AsyncDisposable {
     this.#pools.clear();
     await this.#closeUnused();
   }
+}
+
+/** What its machine does not tell is left out. */
+function usageOf(
+  usage: wire.slipway.builder.v1.Usage.$Properties | null | undefined,
+): Pick<Heard, 'disk' | 'memory' | 'cpus'> {
+  if (usage == null) return {};
+  const [memory, cpus] = [toNumber(usage.memoryLimit), toNumber(usage.cpuMillis) / 1000];
+  const disk = {
+    diskTotalBytes: toNumber(usage.diskTotal),
+    diskFreeBytes: toNumber(usage.diskFree),
+    inodesTotal: toNumber(usage.inodesTotal),
+    inodesFree: toNumber(usage.inodesFree),
+  };
+  return {
+    ...(disk.diskTotalBytes > 0 ? { disk } : {}),
+    ...(memory > 0 ? { memory } : {}),
+    ...(cpus > 0 ? { cpus } : {}),
+  };
 }

@@ -1,67 +1,77 @@
-import { type BuilderPool, type BuilderPoolStatus, endpointsOf } from '../../resources/index.ts';
-import { withCondition } from '../conditions.ts';
+import { type BuilderPool, endpointsOf } from '../../resources/index.ts';
 import { builderPoolType } from '../resource-types.ts';
 import { type Informer, type KubeClient, plainTexts, type Reconcile } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
-import type { Builders, Heard } from './builders.ts';
-
-type EndpointStatus = NonNullable<BuilderPoolStatus['endpoints']>[number];
+import type { Builders } from './builders.ts';
+import type { ManagedPods } from './managed-pods.ts';
+import { poolStatus, withoutCounts } from './status.ts';
 
 /** How often builders are asked how they are. */
 const PROBE_EVERY_MS = 10_000;
 const PROBE_SOON_MS = 2000;
+/** One that was well so shortly before is not asked again. */
+const FRESH_MS = 8000;
+/** How often numbers alone are written. */
+const COUNTS_EVERY_MS = 30_000;
+
+const UNABLE = {
+  reason: 'NotManaged',
+  message: 'the operator runs no builders: it was started without --builders-namespace',
+};
 
 interface PoolReconcilerParts {
   readonly client: KubeClient;
   readonly pools: Informer<BuilderPool>;
   readonly builders: Builders;
+  /** Undefined where the operator runs no builders itself. */
+  readonly managed?: ManagedPods | undefined;
   /** Places may have come or gone. */
   readonly onHeard: () => void;
 }
 
-/** Keeps in touch with the builders of a pool and writes how they are. */
-export function poolReconciler({ client, pools, builders, onHeard }: PoolReconcilerParts): Reconcile {
+/** Keeps a pool's pods as they are to be, keeps in touch with its builders, and writes how they are. */
+export function poolReconciler({ client, pools, builders, managed, onHeard }: PoolReconcilerParts): Reconcile {
+  const writtenAt = new Map<string, number>();
   return async (key, { signal }) => {
     const pool = pools.get(key);
     if (pool === undefined) {
+      managed?.forget(key);
+      writtenAt.delete(key);
       await builders.forget(key);
       onHeard();
       return undefined;
     }
-    builders.keep(key, endpointsOf(pool));
-    const endpoints = await builders.probe(key, { signal, onHeard });
-    const status = plainTexts(poolStatus(pool, endpoints, client.now()));
-    if (!sameStatus(pool.status, status))
-      await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
-    return { requeueAfterMs: endpoints.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS };
+    const endpoints = endpointsOf(pool);
+    const pods = (await managed?.targets(pool, { signal })) ?? [];
+    builders.keep(key, [...endpoints, ...pods]);
+    const heard = await builders.probe(key, { signal, onHeard, freshMs: FRESH_MS });
+    const going = pool.metadata.deletionTimestamp !== undefined;
+    const managing = managed === undefined || going ? undefined : await managed.manage(pool, { signal });
+    const own = pool.spec.managed !== undefined || (managing !== undefined && managing.pods.length > 0);
+    const status = plainTexts(
+      poolStatus(
+        pool,
+        {
+          endpoints: heard.filter(({ address }) => endpoints.some((one) => one.address === address)),
+          managing: own ? managing : undefined,
+          unable: pool.spec.managed !== undefined && managed === undefined ? UNABLE : undefined,
+        },
+        client.now(),
+        (address) => builders.heard(key, address)?.heard,
+      ),
+    );
+    let laterMs: number | undefined;
+    if (!sameStatus(pool.status, status)) {
+      const now = performance.now();
+      const sinceMs = now - (writtenAt.get(key) ?? Number.NEGATIVE_INFINITY);
+      const counts = pool.status !== undefined && sameStatus(withoutCounts(pool.status), withoutCounts(status));
+      if (counts && sinceMs < COUNTS_EVERY_MS) laterMs = COUNTS_EVERY_MS - sinceMs;
+      else {
+        await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
+        writtenAt.set(key, now);
+      }
+    }
+    const everyMs = heard.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS;
+    return { requeueAfterMs: Math.min(everyMs, laterMs ?? everyMs, managing?.lookAgainMs ?? everyMs) };
   };
-}
-
-export function poolStatus(pool: BuilderPool, heard: readonly Heard[], now: number): BuilderPoolStatus {
-  const endpoints: EndpointStatus[] = heard.map(({ running: _, ...endpoint }) => endpoint);
-  const ready = endpoints.filter((endpoint) => endpoint.ready).length;
-  const { generation } = pool.metadata;
-  return {
-    observedGeneration: generation ?? 1,
-    ready,
-    endpoints,
-    conditions: withCondition(
-      pool.status?.conditions,
-      {
-        type: 'Ready',
-        status: ready > 0 ? 'True' : 'False',
-        reason: ready > 0 ? 'BuildersReady' : 'NoBuilderReady',
-        message: readyMessage(ready, endpoints),
-      },
-      generation,
-      now,
-    ),
-  };
-}
-
-/** How many answer; where none does, why the first does not. */
-function readyMessage(ready: number, endpoints: readonly EndpointStatus[]): string {
-  const count = `${ready} of ${endpoints.length} builders answer`;
-  const why = ready > 0 ? undefined : endpoints.find(({ message }) => message !== undefined);
-  return why === undefined ? count : `${count}; ${why.address}: ${why.message}`;
 }

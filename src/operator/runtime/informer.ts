@@ -1,5 +1,5 @@
 import { type AbortOptions, type Logger, sleep, toCodedError } from '../../base/index.ts';
-import { type Informer, type KubeClient, type KubeObject, keyOf, type ResourceType } from './ports.ts';
+import { type Informer, type KubeClient, type KubeObject, keyOf, type ResourceType, type Selection } from './ports.ts';
 import { type Indexes, ObjectStore } from './store.ts';
 
 /** Objects of a page: few at first, then as many as keep it below this size, since how large they are is up to others. */
@@ -19,6 +19,8 @@ export function backoff(failures: number, first: number, most: number): number {
 interface InformerOptions<T> {
   readonly indexes?: Indexes<T>;
   readonly log: Logger;
+  /** Which objects it is to know. */
+  readonly selection?: Selection;
   /** Told of an object that does not fit, each time that it comes. */
   readonly onMisfit?: (object: KubeObject, error: Error) => void;
 }
@@ -33,7 +35,7 @@ export function startInformer<T extends KubeObject>(
   options: InformerOptions<T> & AbortOptions,
 ): Informer<T> & { readonly ended: Promise<void> } {
   const log = options.log.child({ resource: type.plural });
-  const { signal } = options;
+  const { signal, selection } = options;
   const store = new ObjectStore<T>(options.indexes ?? {}, log);
   const synced = Promise.withResolvers<void>();
   synced.promise.catch(() => {});
@@ -59,7 +61,7 @@ export function startInformer<T extends KubeObject>(
     let version = '';
     let limit = FIRST_PAGE;
     do {
-      const page = await client.listPage(type, { signal, limit, continue: next });
+      const page = await client.listPage(type, { ...selection, signal, limit, continue: next });
       const each = page.bytes / Math.max(1, page.items.length);
       limit = Math.max(1, Math.min(MAX_PAGE, 2 * limit, Math.floor(PAGE_BYTES / Math.max(1, each))));
       objects.push(...page.items.map(parse).filter((object) => object !== undefined));
@@ -84,7 +86,7 @@ export function startInformer<T extends KubeObject>(
           fresh = true;
         }
         const began = performance.now();
-        for await (const event of client.watch(type, { signal, resourceVersion: version })) {
+        for await (const event of client.watch(type, { ...selection, signal, resourceVersion: version })) {
           failures = 0;
           fresh = false;
           const { metadata } = event.object as KubeObject;

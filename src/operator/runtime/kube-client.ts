@@ -190,11 +190,10 @@ export function openKubeClient(
     get: async (type, key, options) =>
       type.parse(await send({ verb: 'get', method: 'GET', path: pathOf(type, key) }, options)),
     listPage: async (type, options) => {
-      const query = { limit: String(options.limit), continue: options.continue };
-      const body = await sendRaw(
-        { verb: 'list', method: 'GET', path: pathOf(type, { namespace: options.namespace }), query },
-        options,
-      );
+      const { namespace, labelSelector } = options;
+      const query = { limit: String(options.limit), continue: options.continue, labelSelector };
+      const path = pathOf(type, { namespace });
+      const body = await sendRaw({ verb: 'list', method: 'GET', path, query }, options);
       const list = JSON.parse(body) as {
         items?: unknown[] | null;
         metadata?: { resourceVersion?: string; continue?: string };
@@ -210,10 +209,12 @@ export function openKubeClient(
       const query = {
         watch: 'true',
         allowWatchBookmarks: 'true',
+        labelSelector: options.labelSelector,
         resourceVersion: options.resourceVersion,
         timeoutSeconds: String(WATCH_SECONDS + Math.floor(Math.random() * WATCH_SECONDS)),
       };
-      return watch({ verb: 'watch', method: 'GET', path: pathOf(type), query }, options);
+      const path = pathOf(type, { namespace: options.namespace });
+      return watch({ verb: 'watch', method: 'GET', path, query }, options);
     },
     create: async (type, object, options) => {
       const path = pathOf(type, { namespace: object.metadata.namespace });

@@ -25,7 +25,7 @@ export interface ObjectMeta {
   readonly ownerReferences?: readonly OwnerReference[] | undefined;
 }
 
-interface OwnerReference {
+export interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
@@ -62,6 +62,13 @@ interface ApplyOptions extends WriteOptions {
   readonly subresource?: 'status';
 }
 
+/** Which objects of a type are meant; all by default. */
+export interface Selection {
+  readonly namespace?: string | undefined;
+  /** As `kubectl --selector` has it. */
+  readonly labelSelector?: string | undefined;
+}
+
 /** One page of a list, as it came: whoever reads it decides what to do with an object that does not parse. */
 interface ListPage {
   readonly items: readonly unknown[];
@@ -87,15 +94,13 @@ export interface KubeClient {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions): Promise<T>;
   listPage(
     type: ResourceType,
-    options: AbortOptions & {
-      readonly limit: number;
-      readonly continue?: string | undefined;
-      /** Of this namespace alone. */
-      readonly namespace?: string | undefined;
-    },
+    options: AbortOptions & Selection & { readonly limit: number; readonly continue?: string | undefined },
   ): Promise<ListPage>;
   /** Events since `resourceVersion`; ends when the server ends it. @throws CodedError out_of_range when that is too old */
-  watch(type: ResourceType, options: AbortOptions & { readonly resourceVersion: string }): AsyncIterable<WatchEvent>;
+  watch(
+    type: ResourceType,
+    options: AbortOptions & Selection & { readonly resourceVersion: string },
+  ): AsyncIterable<WatchEvent>;
   create<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;
   /** PUT; the object's resourceVersion is the precondition. */
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;

@@ -105,8 +105,14 @@ export class MemoryApi {
       signal.throwIfAborted();
       const found = this.#find(type, key) as Stored & { readonly spec: object };
       this.#write('patch', type, found);
-      const { spec } = patch as { readonly spec: object };
-      const metadata = { ...found.metadata, generation: (found.metadata.generation ?? 0) + 1 };
+      const { spec, metadata: meta } = patch as { readonly spec?: object; readonly metadata?: KubeObject['metadata'] };
+      checkIs(found, { uid: meta?.uid });
+      const metadata = {
+        ...found.metadata,
+        labels: merged(found.metadata.labels, meta?.labels),
+        annotations: merged(found.metadata.annotations, meta?.annotations),
+        generation: (found.metadata.generation ?? 0) + (spec === undefined ? 0 : 1),
+      };
       return type.parse(
         structuredClone(this.put(type.plural, { ...found, metadata, spec: { ...found.spec, ...spec } })),
       );
@@ -157,6 +163,13 @@ export class MemoryApi {
     this.#over.abort(new CodedError('cancelled', 'the test is over'));
   }
 }
+
+/** As a JSON merge patch has it: null takes away. */
+const merged = (before: Texts | undefined, patch: Texts | undefined): Texts | undefined =>
+  before === undefined && patch === undefined
+    ? undefined
+    : Object.fromEntries(Object.entries({ ...before, ...patch }).filter(([, value]) => value !== null));
+type Texts = Readonly<Record<string, string>>;
 
 const idOf = (plural: string, { namespace, name }: ObjectKey): string => `${plural}/${namespace ?? ''}/${name}`;
 
