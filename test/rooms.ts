@@ -14,7 +14,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'builder-pod': ['llb', 'solver', 'dockerfile', 'oci', 'cache', 'builder-api', 'sys'],
   resources: [],
   plan: ['resources', 'llb', 'builder-api'],
-  operator: ['resources', 'plan', 'llb', 'dockerfile', 'builder-api'],
+  operator: ['resources', 'plan', 'llb', 'dockerfile', 'builder-api', 'oci', 'cache'],
   cli: [
     'sys',
     'llb',

@@ -30,6 +30,7 @@ import {
   startInformer,
   startProbeServer,
 } from './runtime/index.ts';
+import { keepCachesPruned } from './shared-cache/prune.ts';
 import { Troubles } from './troubles.ts';
 
 interface OperatorOptions extends AbortOptions {
@@ -232,6 +233,15 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
             await Promise.all([
               ...[buildController, runController, poolController].map((one) => one.run(leadership)),
               keepPools(client, options.keptPools, { ...leadership, log }),
+              keepCachesPruned(
+                {
+                  ...{ client, pools, runs, events, log, proxies: options.proxies },
+                  clusterCache: options.registryCache,
+                  ownNamespace: options.leaseNamespace,
+                  defaultRegistry: options.defaultRegistry,
+                },
+                leadership,
+              ),
             ]);
           } finally {
             leading = false;

@@ -1,7 +1,7 @@
 export { planBuild } from './plan.ts';
 export { type FluxReference, fluxReferences, type Reference, references } from './references.ts';
 export { solveRequest } from './request.ts';
-export { scopePath, scopeRepositories } from './shared-cache.ts';
+export { scopePath, scopeRepositories, sharedCacheTags } from './shared-cache.ts';
 export {
   type CachedBuild,
   type ClusterValues,

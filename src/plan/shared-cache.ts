@@ -35,6 +35,13 @@ function cacheTag({ namespace, name }: CachedBuild): string {
   return whole.length <= MAX_TAG ? whole : `${whole.slice(0, MAX_TAG - 17)}.${hashOf(whole)}`;
 }
 
+/** Caches that a run reads, in its scope: its own Build's first, which is the one that it writes. */
+export function sharedCacheTags({ cache, build, others }: SharedCache): readonly string[] {
+  const path = scopePath(cache, build);
+  const beside = others.filter((one) => scopePath(cache, one) === path).map(cacheTag);
+  return [...new Set([cacheTag(build), ...beside])].slice(0, MAX_OTHERS + 1);
+}
+
 /**
  * Every run reads what its Build and those beside it have written, and writes while it goes on, so that a pod that has nothing, or one that takes a lost run up, has it all the same.
  */
@@ -44,15 +51,12 @@ export function planSharedCache(
   defaultRegistry: string | undefined,
 ): { readonly imports: readonly PlannedCache[]; readonly exports: readonly PlannedCache[] } {
   const repositories = scopeRepositories(cache, build, defaultRegistry);
-  const path = scopePath(cache, build);
   const insecure = cache.insecure ? { 'registry.insecure': 'true' } : undefined;
   const at = (tag: string): Record<string, string> => ({
     ref: formatImageReference({ ...parseImageReference(repositories.caches), tag }),
     ...insecure,
   });
-  const own = cacheTag(build);
-  const beside = others.filter((one) => scopePath(cache, one) === path).map(cacheTag);
-  const tags = [...new Set([own, ...beside])].slice(0, MAX_OTHERS + 1);
+  const tags = sharedCacheTags({ cache, build, others });
   const { keepLast, maxSize, interval } = cache;
   const written: Record<string, string> = {
     mode: 'continuous',
@@ -70,7 +74,7 @@ export function planSharedCache(
       ...(mounts ? [{ type: 'mounts', attrs: mountsAt }] : []),
     ],
     exports: [
-      { type: 'registry', attrs: { ...at(own), ...written } },
+      { type: 'registry', attrs: { ...at(cacheTag(build)), ...written } },
       ...(mounts ? [{ type: 'mounts', attrs: { ...mountsAt, 'ignore-error': 'true' } }] : []),
     ],
   };

@@ -80,6 +80,8 @@ interface PruneOptions extends AbortOptions {
   readonly blobs: boolean;
   readonly dryRun: boolean;
   readonly now: number;
+  /** When a cache was last used, in ms since the epoch, by its tag: Infinity while it is, and then it stays. Where it says nothing the time counts at which it was written. */
+  readonly usedAt?: (tag: string) => number | undefined;
   /** Told of each cache once it is gone, or would be. */
   readonly onDeleted?: (group: CacheGroup) => void;
 }
@@ -102,9 +104,9 @@ type PrunedRepository = ReadRepository & Pick<Repository, 'deleteManifest' | 'de
  * before anything is deleted where something of the repository could not be read
  */
 export async function pruneCaches(repository: PrunedRepository, options: PruneOptions): Promise<Pruned> {
-  const { keep, dryRun, now, onDeleted } = options;
+  const { keep, dryRun, now, onDeleted, usedAt = () => undefined } = options;
   const before = await readTags(repository, options);
-  const { kept, doomed } = chooseCaches(before, keep, now);
+  const { kept, doomed } = chooseCaches(asUsed(before, usedAt), keep, now);
   const deleted: CacheGroup[] = [];
   const attached: Tagged[] = [];
   const drop = async (one: Tagged) => {
@@ -141,6 +143,18 @@ export async function pruneCaches(repository: PrunedRepository, options: PruneOp
   if (!options.blobs) return { ...pruned, blobs: { ...told, left: LEFT } };
   const left = dryRun ? undefined : await deleteBlobs(repository, [...free.keys()], options);
   return { ...pruned, blobs: left === undefined ? told : { ...told, left } };
+}
+
+/** With the age since they were last used, under whichever of their names. */
+function asUsed(tags: readonly Tagged[], usedAt: (tag: string) => number | undefined): readonly Tagged[] {
+  const used = new Map<Digest, number>();
+  for (const { tag, digest } of tags) used.set(digest, Math.max(used.get(digest) ?? 0, usedAt(tag) ?? 0));
+  return tags.map((tagged) => {
+    const { createdAt, ...rest } = tagged;
+    const at = used.get(tagged.digest) ?? 0;
+    if (at === Infinity) return rest;
+    return createdAt === undefined ? tagged : { ...rest, createdAt: Math.max(createdAt, at) };
+  });
 }
 
 /** A manifest under all its tags. False when it is not what it was: somebody wrote another under one of them, so it is named no more, or by less than was known. */

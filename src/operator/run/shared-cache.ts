@@ -32,7 +32,7 @@ export function writtenCaches(runs: readonly KnownRun[]): readonly CachedBuild[]
 }
 
 /** What the Secret of a shared cache says, or undefined where it has none or nothing can be read: the cache costs time then, not the run. */
-async function readCacheSecret(
+export async function readCacheSecret(
   { secretRef }: PoolCache,
   { client, ownNamespace }: Pick<CacheOwner, 'client' | 'ownNamespace'>,
   options: AbortOptions,
