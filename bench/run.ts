@@ -44,7 +44,7 @@ try {
   }
   if (asked.length === 0) {
     const page = path.join(root, 'docs/benchmarks.md');
-    writeBetweenMarks(page, `${madeBy()}\n\n${rowsTable(rows)}\n\n${factsTable(facts)}`);
+    writeBetweenMarks(page, `${madeBy()}\n\n${rowsTable(rows)}\n\n${factsTable(facts)}`, 'bench');
     say(`written to ${page}`);
   }
 } catch (error) {

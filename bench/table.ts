@@ -2,11 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Fact } from './facts.ts';
 import type { Measured, Rounds } from './measure.ts';
 
-const BEGIN = '<!-- npm run bench: begin -->';
-const END = '<!-- npm run bench: end -->';
-
 /** Two decimals where they tell something. */
-const number = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
+export const number = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
 
 const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1]!;
 const least = (list: readonly number[]) => Math.min(...list);
@@ -14,7 +11,8 @@ const most = (list: readonly number[]) => Math.max(...list);
 
 const cells = (...each: readonly string[]) => `| ${each.join(' | ')} |`;
 
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in Markdown. */
+export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [cells(...head), cells(...head.map(() => '---')), ...rows.map((row) => cells(...row))].join('\n');
 }
 
@@ -54,11 +52,12 @@ export function factsTable(facts: readonly Fact[]): string {
   );
 }
 
-/** Puts what was measured where the page has the tables of the run before. */
-export function writeBetweenMarks(page: string, text: string): void {
+/** Puts what was measured where the page has the tables of the run before of this script. */
+export function writeBetweenMarks(page: string, text: string, script: string): void {
   const before = readFileSync(page, 'utf8');
-  const from = before.indexOf(BEGIN);
-  const to = before.indexOf(END);
+  const [begin, end] = [`<!-- npm run ${script}: begin -->`, `<!-- npm run ${script}: end -->`];
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
   if (from < 0 || to < from) throw new Error(`${page} has no place for the tables`);
-  writeFileSync(page, `${before.slice(0, from + BEGIN.length)}\n\n${text}\n\n${before.slice(to)}`);
+  writeFileSync(page, `${before.slice(0, from + begin.length)}\n\n${text}\n\n${before.slice(to)}`);
 }
