@@ -138,6 +138,7 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
     freshBuilders: async (count) => {
       await helm(['upgrade', 'slipway', chart], 0);
       await cluster.must([...['wait', '-n', BUILDERS, '--for=delete', '--timeout=240s'], ...BUILDER_PODS]);
+      await whenReady(0);
       await helm(['upgrade', 'slipway', chart], count);
       await whenReady(count);
     },

@@ -31,9 +31,7 @@ export function byBuild(cluster: BenchCluster, cache: 'none' | 'shared' = 'none'
           source: { inline: { files: { word: work.word } } },
           dockerfile: { inline: work.dockerfile },
           outputs: [{ image: `${cluster.registry}/out/${work.name}`, insecure: true }],
-          ...(cache === 'none'
-            ? {}
-            : { cache: { from: [ref], to: [{ ...ref, mode: 'max' }] } }),
+          ...(cache === 'none' ? {} : { cache: { from: [ref], to: [{ ...ref, mode: 'max' }] } }),
         },
       });
     },
