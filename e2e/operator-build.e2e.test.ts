@@ -4,6 +4,7 @@ import http2 from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeDefinition, FileActions, scratch } from '../src/llb/index.ts';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
 import { type Gate, startGate } from './support/gate.ts';
 import { type GitServer, startGitServer } from './support/git-server.ts';
@@ -12,6 +13,7 @@ import { runImage } from './support/image.ts';
 import { type OperatorWorld, type Resource, startOperatorWorld } from './support/operator.ts';
 import { freePort } from './support/ports.ts';
 import { must, run } from './support/run.ts';
+import { pushTar } from './support/tar-image.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 /** A Build applied to a real API server: what its user sees, from the first apply to what can go wrong. */
@@ -153,11 +155,11 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
         all: { files: { 'etc/arch': 'of the image\n' }, from: 'made:/out' },
       },
       result: 'all',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: an argument of the Build.
-      image: { cmd: ['cat', '/word'], env: { ARCH: '${TARGETARCH}' } },
     };
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an argument of the Build.
+    const image = { cmd: ['cat', '/word'], env: { ARCH: '${TARGETARCH}' } };
     const spec = (text: object, more: object = {}) => ({
-      llb: { graph: text },
+      llb: { graph: text, image },
       contexts: [{ name: 'conf', inline: { files: { word: 'hello\n' } } }],
       outputs: [{ image: `${registry.host}/graph`, tags: ['v1'] }],
       ...more,
@@ -186,6 +188,29 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     const refused = await world.until('builds', 'graph-bad', ({ status }) => status?.phase === 'Failed');
     expect(condition(refused, 'Ready')?.message).toContain('spec.llb.graph.steps.made.from: there is no step "basse"');
     expect((await lastRun('graph-bad')).status?.attempts).toBeUndefined();
+  });
+
+  test('of a graph that was made elsewhere is the same from a registry as from its spec', async () => {
+    const graph = scratch().file(new FileActions().mkfile('/word', 0o644, Buffer.from('hello\n'), { timestamp: 0n }));
+    const definition = encodeDefinition(graph.marshal({ platform: 'builder' }));
+    writeFileSync(path.join(work.path, 'definition.llb'), definition);
+    await must('tar', ['-C', work.path, '-cf', path.join(work.path, 'graph.tar'), 'definition.llb']);
+    const ref = await pushTar(registry.url, 'graphs/word', path.join(work.path, 'graph.tar'));
+    const spec = (llb: object, name: string) =>
+      build(name, {
+        llb: { image: { cmd: ['cat', '/word'] }, ...llb },
+        outputs: [{ image: `${registry.host}/${name}`, tags: ['v1'] }],
+      });
+    const inline = { definition: Buffer.from(definition).toString('base64') };
+    const none = { ref: `${registry.host}/base` };
+    await apply(spec({ ref }, 'word-ref') + spec(inline, 'word-inline') + spec(none, 'word-none'));
+    for (const name of ['word-ref', 'word-inline']) await world.waitReady(name);
+    const [one, other] = await Promise.all(['word-ref', 'word-inline'].map((name) => world.build(name)));
+    expect(one?.status?.outputs?.[0]?.digest).toBe(other?.status?.outputs?.[0]?.digest);
+    const told = (await lastRun('word-inline')).status as { readonly llb?: unknown };
+    expect(told.llb).toEqual({ vertices: 1, ops: { file: 1 } });
+    const refused = await world.until('builds', 'word-none', ({ status }) => status?.phase === 'Failed');
+    expect(condition(refused, 'Ready')?.message).toMatch(/the graph in definition\.llb: .*no such file/);
   });
 
   test('writes its caches, and says whether it could: one that cannot be written makes no difference to the image', async () => {

@@ -1,9 +1,16 @@
-import { formatPlatform, invalidArgument } from '../base/index.ts';
+import { formatPlatform, invalidArgument, type Platform, parsePlatform } from '../base/index.ts';
 import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
 import { attestationAttrs } from './attestations.ts';
 import { cacheSecrets, planCaches } from './caches.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
-import { checkedDefinition, compileGraph, GraphContexts } from './graph/index.ts';
+import {
+  argumentsFor,
+  artifactDefinition,
+  checkedDefinition,
+  compileGraph,
+  GraphContexts,
+  imageConfig,
+} from './graph/index.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
@@ -18,18 +25,17 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   refuseUnbuilt(spec);
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
-  const graph = spec.llb === undefined ? undefined : planGraph(spec, spec.llb, contexts, options.values);
-  const frontend = graph === undefined ? planDockerfile(spec, contexts, options.values) : graph.frontend;
+  const llb = spec.llb === undefined ? undefined : planGraph(spec, spec.llb, contexts, options.values);
+  const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : 'llb.v0';
   Object.assign(attrs, attestationAttrs(spec));
   const { imports: cacheImports, exports: cacheExports } = planCaches(spec, options);
-  if (graph === undefined && cacheImports.length > 0)
+  if (spec.llb === undefined && cacheImports.length > 0)
     attrs['cache-imports'] = JSON.stringify(cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));
   return {
     frontend,
     frontendAttrs: attrs,
     frontendInputs: contexts.inputs,
-    definition: graph?.definition,
-    llb: graph?.summary,
+    llb,
     exporters: outputExporters(spec, options),
     cacheImports,
     cacheExports,
@@ -94,41 +100,42 @@ function argValue(
   return Buffer.from(found).toString('utf8');
 }
 
-/** What of a plan a graph makes. */
-interface GraphPlan {
-  readonly frontend: 'llb.v0' | undefined;
-  readonly definition: Uint8Array | undefined;
-  readonly summary: SolvePlan['llb'];
-}
-
+/** Graphs as inputs of `llb.v0`, and how their images start; returns what they are made of, where that is known here. */
 function planGraph(
   spec: BuildSpec,
-  { graph, definition }: NonNullable<BuildSpec['llb']>,
+  { graph, definition, ref, image }: NonNullable<BuildSpec['llb']>,
   plan: ContextPlan,
   values: ClusterValues | undefined,
-): GraphPlan {
-  if (graph === undefined) {
-    if ((spec.platforms?.length ?? 0) > 1)
-      throw invalidArgument('spec.platforms: a definition is of one platform; a graph is made for each');
-    const field = 'spec.llb.definition';
-    const bytes = decodeDefinitionField(definition ?? '');
-    const { summary } = checkedDefinition(bytes, field, spec.entitlements);
-    return { frontend: undefined, definition: bytes, summary };
-  }
-  const contexts = new GraphContexts(spec, plan, values);
+): SolvePlan['llb'] {
+  const { attrs, inputs } = plan;
   const args = new Map((spec.args ?? []).map((arg) => [arg.name, argValue(arg, values)]));
-  const { graphs, summary } = compileGraph(graph, {
-    spec,
-    args,
-    context: (step, field, options) => contexts.files(step, field, options),
-  });
-  for (const { platform, definition: one, config } of graphs) {
-    const id = platform === undefined ? 'graph' : formatPlatform(platform);
-    plan.inputs[id] = one;
-    if (config !== undefined) plan.attrs[`containerimage.config/${id}`] = config;
+  const platforms = spec.platforms?.length ? spec.platforms.map((text) => parsePlatform(text)) : [undefined];
+  const idOf = (platform: Platform | undefined) => (platform === undefined ? 'graph' : formatPlatform(platform));
+  let summary: SolvePlan['llb'];
+  if (graph !== undefined) {
+    const contexts = new GraphContexts(spec, plan, values);
+    const context: GraphContexts['files'] = (step, field, options) => contexts.files(step, field, options);
+    const compiled = compileGraph(graph, { spec, platforms, args, context });
+    for (const { platform, definition: one } of compiled.graphs) inputs[idOf(platform)] = one;
+    summary = compiled.summary;
+  } else if (ref !== undefined)
+    for (const platform of platforms) {
+      const { definition: files, file } = artifactDefinition(ref, platform);
+      inputs[idOf(platform)] = files;
+      attrs['file'] = file;
+    }
+  else {
+    if (platforms.length > 1)
+      throw invalidArgument('spec.platforms: a definition is of one platform; a graph is made for each');
+    const bytes = decodeDefinitionField(definition ?? '');
+    summary = checkedDefinition(bytes, 'spec.llb.definition', spec.entitlements).summary;
+    inputs[idOf(platforms[0])] = bytes;
   }
-  if (spec.platforms?.length) plan.attrs['platform'] = Object.keys(plan.inputs).join(',');
-  return { frontend: 'llb.v0', definition: undefined, summary };
+  if (spec.platforms?.length) attrs['platform'] = Object.keys(inputs).join(',');
+  if (image !== undefined)
+    for (const platform of platforms)
+      attrs[`containerimage.config/${idOf(platform)}`] = imageConfig(image, platform, argumentsFor(platform, args));
+  return summary;
 }
 
 function decodeDefinitionField(text: string): Uint8Array {

@@ -6,10 +6,9 @@ export function solveRequest(plan: SolvePlan): wire.moby.buildkit.v1.SolveReques
   const copy = (all: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[]) =>
     all.map(({ type, attrs }) => ({ type, attrs: { ...attrs } }));
   return {
-    frontend: plan.frontend ?? '',
+    frontend: plan.frontend,
     frontendAttrs: { ...plan.frontendAttrs },
     frontendInputs: { ...plan.frontendInputs },
-    ...(plan.definition === undefined ? {} : { definition: plan.definition }),
     exporters: copy(plan.exporters),
     cache: { exports: copy(plan.cacheExports), imports: copy(plan.cacheImports) },
     entitlements: [...plan.entitlements],

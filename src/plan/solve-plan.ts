@@ -2,13 +2,11 @@ import type { LlbSummary, PoolCache } from '../resources/index.ts';
 
 /** What a builder is asked to do for a Build: one solve request without ids, sessions and secret values. Wire form of BuildKit's Control.Solve. */
 export interface SolvePlan {
-  readonly frontend: 'dockerfile.v0' | 'gateway.v0' | 'llb.v0' | undefined;
+  readonly frontend: 'dockerfile.v0' | 'gateway.v0' | 'llb.v0';
   readonly frontendAttrs: Readonly<Record<string, string>>;
   /** Serialized Definitions by input name. */
   readonly frontendInputs: Readonly<Record<string, Uint8Array>>;
-  /** A serialized Definition where the spec gives the graph itself. */
-  readonly definition: Uint8Array | undefined;
-  /** What that graph, or those for its platforms, are made of. */
+  /** What the graphs that the spec gives are made of, where they are known before a builder is asked. */
   readonly llb: LlbSummary | undefined;
   readonly exporters: readonly PlannedExporter[];
   readonly cacheImports: readonly PlannedCache[];

@@ -3,7 +3,6 @@ import type { BuildSpec } from '../resources/index.ts';
 
 /** Fields of the resource whose silence would mislead: what they ask for is not built yet, so a Build that uses one is refused by name. */
 const UNBUILT: readonly (readonly [string, (spec: BuildSpec) => boolean])[] = [
-  ['spec.llb.ref', (spec) => spec.llb?.ref !== undefined],
   ['spec.trust', (spec) => spec.trust !== undefined],
 ];
 

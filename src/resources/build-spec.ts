@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cache } from './cache-spec.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
-import { llbGraph } from './llb-graph.ts';
+import { imageSettings, llbGraph } from './llb-graph.ts';
 import { packing } from './packing.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
@@ -36,7 +36,10 @@ const llb = rule(
   z.strictObject({
     graph: llbGraph.optional(),
     definition: text(1_048_576, 'A serialized LLB Definition, base64.').optional(),
-    ref: text(512, 'An OCI artifact that holds a Definition.').min(1).optional(),
+    ref: imageName(
+      'An image or OCI artifact of tar archives that has a serialized Definition as `definition.llb`; of an index the one for each platform.',
+    ).optional(),
+    image: imageSettings.optional(),
   }),
   exactlyOneOf(['graph', 'definition', 'ref']),
 ).describe('Build from an LLB graph.');

@@ -232,7 +232,7 @@ const healthcheck = z
   })
   .describe('How to see that a container works.');
 
-const imageSettings = z
+export const imageSettings = z
   .strictObject({
     entrypoint: argv('The command that containers start.').optional(),
     cmd: argv('Its arguments, or the command where there is no entrypoint.').optional(),
@@ -262,7 +262,6 @@ export const llbGraph = z
       .refine((steps) => Object.keys(steps).length <= MAX_GRAPH_STEPS, { message: `at most ${MAX_GRAPH_STEPS} steps` })
       .meta({ description: 'The vertices by name, in any order.', maxProperties: MAX_GRAPH_STEPS }),
     result: input('Step whose file system is the result.'),
-    image: imageSettings.optional(),
   })
   .describe(
     `A graph by the names of its steps. \`\${NAME}\` in texts, but for scripts and contents of files, is an argument of the Build; docs/llb.md tells more.`,

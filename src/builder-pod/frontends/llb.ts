@@ -1,6 +1,6 @@
-import { formatPlatform, invalidArgument, type Platform, parsePlatform } from '../../base/index.ts';
+import { annotate, formatPlatform, invalidArgument, type Platform, parsePlatform } from '../../base/index.ts';
 import { type Definition, encodeDefinition } from '../../llb/index.ts';
-import type { BridgeRef } from './bridge.ts';
+import type { BridgeCall, BridgeRef, FrontendBridge } from './bridge.ts';
 import type { Frontend } from './frontend.ts';
 
 const MOST = 64;
@@ -8,13 +8,14 @@ const CONFIG = 'containerimage.config';
 
 /**
  * `llb.v0`: graphs that are given as inputs become one result, an image's configuration with them. Option `platform` lists for which there is one, under the platform's name; without it there is one, `graph`, for
- * the builder's own. `containerimage.config[/PLATFORM]` are the configurations.
+ * the builder's own. `containerimage.config[/PLATFORM]` are the configurations. With `file` the inputs make files, and this one of them is the graph.
  */
 export function llbFrontend(): Frontend {
   return {
     name: 'llb.v0',
     run: async ({ options, inputs }, bridge, call) => {
       const listed = (options.get('platform') ?? '').split(',').filter((id) => id !== '');
+      const file = options.get('file');
       const own = bridge.workers[0]?.platforms[0];
       const graphs =
         listed.length === 0 && own !== undefined
@@ -26,7 +27,8 @@ export function llbFrontend(): Frontend {
       const metadata = new Map<string, Uint8Array>();
       const single = graphs.length === 1;
       for (const { id, platform, definition } of graphs) {
-        const { ref } = await bridge.solve({ definition: encodeDefinition(definition) }, call);
+        const given = await bridge.solve({ definition: encodeDefinition(definition) }, call);
+        const ref = file === undefined ? given.ref : await solveFile(given.ref, file, bridge, call);
         refs.set(id, ref ?? { id: '' });
         const config = options.get(`${CONFIG}/${id}`) ?? options.get(CONFIG);
         if (config !== undefined) metadata.set(single ? CONFIG : `${CONFIG}/${id}`, withPlatform(config, platform));
@@ -38,6 +40,20 @@ export function llbFrontend(): Frontend {
       return { refs, metadata };
     },
   };
+}
+
+async function solveFile(
+  files: BridgeRef | undefined,
+  file: string,
+  bridge: FrontendBridge,
+  call: BridgeCall,
+): Promise<BridgeRef | undefined> {
+  try {
+    const definition = await bridge.readFile(files?.id ?? '', file, undefined, call);
+    return (await bridge.solve({ definition }, call)).ref;
+  } catch (error) {
+    throw annotate(error, `the graph in ${file}`);
+  }
 }
 
 interface Graph {

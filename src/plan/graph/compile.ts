@@ -1,8 +1,7 @@
-import { formatPlatform, type Platform, parsePlatform, toCodedError } from '../../base/index.ts';
+import { formatPlatform, type Platform, toCodedError } from '../../base/index.ts';
 import { type Definition, encodeDefinition, type State, scratch } from '../../llb/index.ts';
 import type { BuildSpec, LlbGraph, LlbSummary } from '../../resources/index.ts';
 import { type Arguments, fault } from './fields.ts';
-import { imageConfig } from './image.ts';
 import { GRAPH_FIELD, splitInput, stepsInOrder } from './order.ts';
 import { type MadeStep, type Making, makeStep } from './steps.ts';
 import { summaryOf } from './summary.ts';
@@ -11,8 +10,6 @@ import { summaryOf } from './summary.ts';
 interface PlatformGraph {
   readonly platform: Platform | undefined;
   readonly definition: Uint8Array;
-  /** Of the image, where the graph says it. */
-  readonly config: string | undefined;
 }
 
 interface CompiledGraph {
@@ -22,6 +19,8 @@ interface CompiledGraph {
 
 interface CompileOptions {
   readonly spec: BuildSpec;
+  /** Those of the Build; undefined for the builder's own. */
+  readonly platforms: readonly (Platform | undefined)[];
   /** Values of spec.args. */
   readonly args: Arguments;
   readonly context: Making['context'];
@@ -31,9 +30,7 @@ interface CompileOptions {
  * A graph that is written in a spec as LLB, once for each platform: equal specs give equal bytes. @throws CodedError that names the step and the field: `spec.llb.graph.steps.compile.mounts[1].cache: …`
  */
 export function compileGraph(graph: LlbGraph, options: CompileOptions): CompiledGraph {
-  const { platforms = [] } = options.spec;
-  const wanted = platforms.length === 0 ? [undefined] : platforms.map((text) => parsePlatform(text));
-  const made = wanted.map((platform) => compileFor(graph, platform, options));
+  const made = options.platforms.map((platform) => compileFor(graph, platform, options));
   return {
     graphs: made.map(({ definition, ...rest }) => ({ ...rest, definition: encodeDefinition(definition) })),
     summary: summaryOf(made.map(({ definition }) => definition)),
@@ -45,7 +42,7 @@ function compileFor(
   platform: Platform | undefined,
   { spec, args: given, context }: CompileOptions,
 ): Omit<PlatformGraph, 'definition'> & { readonly definition: Definition } {
-  const args = new Map([...targetArguments(platform), ...given]);
+  const args = argumentsFor(platform, given);
   const made = new Map<string, MadeStep>();
   for (const [name, step] of stepsInOrder(graph)) made.set(name, makeStep(name, step, { spec, args, made, context }));
   const result = resultOf(graph, made);
@@ -54,7 +51,6 @@ function compileFor(
   return {
     platform,
     definition: result.marshal({ platform: platform ?? 'builder', localUniqueId: 'slipway' }),
-    config: graph.image === undefined ? undefined : imageConfig(graph.image, platform, args),
   };
 }
 
@@ -72,13 +68,14 @@ function resultOf({ result }: LlbGraph, made: ReadonlyMap<string, MadeStep>): St
   }
 }
 
-/** As Dockerfiles have them; without a platform they are not known before there is a builder. */
-function targetArguments(platform: Platform | undefined): readonly (readonly [string, string])[] {
-  if (platform === undefined) return [];
-  return [
+/** A Build's arguments, and those that Dockerfiles have beside them; without a platform these are not known before there is a builder. */
+export function argumentsFor(platform: Platform | undefined, given: Arguments): Arguments {
+  if (platform === undefined) return given;
+  return new Map([
     ['TARGETPLATFORM', formatPlatform(platform)],
     ['TARGETOS', platform.os],
     ['TARGETARCH', platform.architecture],
     ['TARGETVARIANT', platform.variant ?? ''],
-  ];
+    ...given,
+  ]);
 }

@@ -45,8 +45,7 @@ const COMPILE = `{
     app: { actions: [{ mkdir: { path: /usr/bin } }, { copy: { from: "compile:/out", path: app, to: /usr/bin/, mode: "0755", owner: "1:1" } }, { symlink: { path: /app, target: usr/bin/app } }] },
     all: { merge: [app, conf] },
   },
-  result: all,
-  image: { entrypoint: [/app], env: { A: "\${V}" }, user: "1000", ports: ["80", "53/udp"], labels: { v: "\${V}" }, healthcheck: { test: [CMD, /app], interval: 30s, retries: 3 } } }`;
+  result: all }, image: { entrypoint: [/app], env: { A: "\${V}" }, user: "1000", ports: ["80", "53/udp"], labels: { v: "\${V}" }, healthcheck: { test: [CMD, /app], interval: 30s, retries: 3 } }`;
 const AROUND =
   ', source: { inline: { files: { main.c: "int main;" } } }, args: [{ name: V, value: "1" }], secrets: [{ id: token, secretRef: { name: s } }], ssh: [{ id: default, secretRef: { name: k } }]';
 
@@ -102,7 +101,7 @@ describe('a graph in a spec', () => {
   });
 
   test('is made for each platform', () => {
-    const text = `{ steps: { a: { image: "x/\${TARGETARCH}" }, b: { from: a, run: "y", env: { GOARCH: "\${TARGETARCH}" } } }, result: b, image: { cmd: [b] } }`;
+    const text = `{ steps: { a: { image: "x/\${TARGETARCH}" }, b: { from: a, run: "y", env: { GOARCH: "\${TARGETARCH}" } } }, result: b }, image: { cmd: [b] }`;
     const planned = graph(text, ', platforms: [linux/amd64, linux/arm/v7]');
     expect(planned.frontend).toBe('llb.v0');
     expect(planned.frontendAttrs['platform']).toBe('linux/amd64,linux/arm/v7');
@@ -207,10 +206,10 @@ test.each([
     'steps.b.mounts[0].readonly: ',
   ],
   ['{ steps: { a: { image: x, platform: a/b/c/d } }, result: a }', 'steps.a.platform: '],
-  ['{ steps: { a: { image: x } }, result: a, image: { ports: ["99999"] } }', 'graph.image.ports[0]: '],
+  ['{ steps: { a: { image: x } }, result: a }, image: { ports: ["99999"] }', 'image.ports[0]: '],
   [
-    '{ steps: { a: { image: x } }, result: a, image: { healthcheck: { test: [NONE], interval: soon } } }',
-    'graph.image.healthcheck.interval: ',
+    '{ steps: { a: { image: x } }, result: a }, image: { healthcheck: { test: [NONE], interval: soon } }',
+    'image.healthcheck.interval: ',
   ],
   // Shapes.
   ['{ steps: { a: { image: x, run: y } }, result: a }', 'graph.steps.a: exactly one of image, git,'],
@@ -236,6 +235,24 @@ test('a graph that is too large is refused by its size', () => {
   const steps = Object.fromEntries(Array.from({ length: 257 }, (_, at) => [`s${at}`, { image: 'x' }]));
   const made = () => graph(dump({ steps, result: 's0' }, { flowLevel: 0 }));
   expect(message(made)).toContain('spec.llb.graph.steps: at most 256 steps');
+});
+
+test('a graph in a registry is read by the builder, for each platform its own', () => {
+  const planned = plan(
+    '{ llb: { ref: "r.example.com/graphs/app:v1", image: { cmd: [a] } }, platforms: [linux/arm64] }',
+  );
+  expect(planned).toMatchObject({ frontend: 'llb.v0', llb: undefined });
+  expect(planned.frontendAttrs).toMatchObject({ file: 'definition.llb', platform: 'linux/arm64' });
+  expect(planned.frontendAttrs['containerimage.config/linux/arm64']).toContain('"Cmd":["a"]');
+  expect(ops(planned, 'linux/arm64')).toMatchObject([
+    {
+      platform: { architecture: 'arm64' },
+      body: {
+        source: { identifier: 'docker-image://r.example.com/graphs/app:v1', attrs: { 'image.artifact': 'true' } },
+      },
+    },
+  ]);
+  expect(message(() => plan('{ llb: { ref: "B A D" } }'))).toContain('spec.llb.ref: must be the name of an image');
 });
 
 describe('a definition', () => {

@@ -1,13 +1,12 @@
 import type { Platform } from '../../base/index.ts';
 import { type GraphImage, parseDuration } from '../../resources/index.ts';
 import { type Arguments, byName, expand, fault } from './fields.ts';
-import { GRAPH_FIELD } from './order.ts';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The configuration of the image as JSON (OCI image-spec, config.md, with Docker's health check). Without a platform the exporter knows it. @throws CodedError that names the field */
 export function imageConfig(image: GraphImage, platform: Platform | undefined, args: Arguments): string {
-  const field = `${GRAPH_FIELD}.image`;
+  const field = 'spec.llb.image';
   const text = (at: string, value: string | undefined) =>
     value === undefined ? undefined : expand(value, `${field}.${at}`, args);
   const texts = (at: string, values: readonly string[] | undefined) =>

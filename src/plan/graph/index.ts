@@ -1,3 +1,5 @@
-export { compileGraph } from './compile.ts';
+export { argumentsFor, compileGraph } from './compile.ts';
 export { GraphContexts } from './context.ts';
+export { imageConfig } from './image.ts';
+export { artifactDefinition } from './reference.ts';
 export { checkedDefinition } from './summary.ts';
