@@ -14,10 +14,9 @@ export function workDigest(plan: SolvePlan, scope: string): Digest | undefined {
   return digestOf(
     JSON.stringify([
       scope,
-      plan.frontend ?? '',
+      plan.frontend,
       sorted(plan.frontendAttrs).filter(([name]) => !BESIDE.has(name)),
       sorted(plan.frontendInputs).map(([name, bytes]) => [name, digestOf(bytes)]),
-      plan.definition === undefined ? '' : digestOf(plan.definition),
       [...plan.entitlements].sort(),
     ]),
   );
