@@ -210,7 +210,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     if (options.api !== undefined) {
       // Calls of its own: whoever asks it much keeps no reconcile waiting.
       const kube = served.use(openKubeClient(options.config, metrics, options.proxies));
-      const runBuilders = served.use(new RunBuilders(kube, pools));
+      const runBuilders = served.use(new RunBuilders(kube, pools, options.builderPods));
       const handlers = apiHandlers({
         ...{ kube, runs, builds, builders: runBuilders, attemptLog: builderLog(runBuilders) },
         ...{ access: new Access(kube), now: () => kube.now() },

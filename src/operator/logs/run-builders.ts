@@ -2,6 +2,7 @@ import { type AbortOptions, CodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
 import { type Attempt, type BuilderPool, DEFAULT_POOL, type Endpoint, endpointsOf } from '../../resources/index.ts';
 import { builderTarget, clientTls } from '../pool/client-tls.ts';
+import type { PodSettings } from '../pool/pod.ts';
 import type { Informer, KubeClient } from '../runtime/index.ts';
 
 interface Opened {
@@ -11,26 +12,31 @@ interface Opened {
   readonly until: number;
 }
 
+/** How pods that the operator runs are known. */
+type ManagedTls = Pick<PodSettings, 'clientSecret' | 'serverName'>;
+
 const FRESH_MS = 60_000;
 
 /** Connections to the builders that attempts are on, made when they are wanted: an operator that does not lead has none else. */
 export class RunBuilders implements AsyncDisposable {
   readonly #kube: Pick<KubeClient, 'get'>;
   readonly #pools: Informer<BuilderPool>;
+  readonly #managed: ManagedTls | undefined;
   readonly #opened = new Map<string, Opened>();
 
-  constructor(kube: Pick<KubeClient, 'get'>, pools: Informer<BuilderPool>) {
+  constructor(kube: Pick<KubeClient, 'get'>, pools: Informer<BuilderPool>, managed: ManagedTls | undefined) {
     this.#kube = kube;
     this.#pools = pools;
+    this.#managed = managed;
   }
 
   /** @throws CodedError not_found for a builder that is in its pool no more */
   async open(
-    { builder: address, pool: name = DEFAULT_POOL }: Pick<Attempt, 'builder' | 'pool'>,
+    attempt: Pick<Attempt, 'builder' | 'pool' | 'pod'>,
     options: AbortOptions,
   ): Promise<Disposable & { readonly client: BuilderClient }> {
-    const pool = this.#pools.get(name);
-    const endpoint = pool === undefined ? undefined : endpointsOf(pool).find((one) => one.address === address);
+    const { builder: address, pool: name = DEFAULT_POOL } = attempt;
+    const endpoint = this.#endpointOf(attempt, this.#pools.get(name));
     if (endpoint === undefined)
       throw new CodedError('not_found', `the builder ${address} is not in the pool ${name} any more`, {
         fault: 'user',
@@ -55,6 +61,16 @@ export class RunBuilders implements AsyncDisposable {
       release();
       throw error;
     }
+  }
+
+  #endpointOf({ builder: address, pod }: Pick<Attempt, 'builder' | 'pod'>, pool: BuilderPool | undefined) {
+    if (pool === undefined) return undefined;
+    // A pod that is gone may have left its address to another, which then knows of no such run.
+    if (pod !== undefined && pool.spec.managed !== undefined && this.#managed !== undefined) {
+      const { clientSecret: tlsSecretRef, serverName } = this.#managed;
+      return { address, tlsSecretRef, serverName };
+    }
+    return endpointsOf(pool).find((one) => one.address === address);
   }
 
   #open(endpoint: Endpoint, options: AbortOptions): Opened {
