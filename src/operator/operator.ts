@@ -15,6 +15,7 @@ import { Builders } from './pool/builders.ts';
 import { keepPools } from './pool/keep-pools.ts';
 import { ManagedPods } from './pool/managed-pods.ts';
 import { POOL_LABEL, type PodSettings, podType } from './pool/pod.ts';
+import { podGone } from './pool/pod-gone.ts';
 import { poolReconciler } from './pool/reconcile.ts';
 import { builderPoolType, FIELD_MANAGER } from './resource-types.ts';
 import { RunReconciler } from './run/reconcile.ts';
@@ -118,7 +119,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
       if (pools.get(pool)?.spec.managed !== undefined) poolController.addAfter(pool, DEMAND_MS);
     },
   );
-  await using builders = new Builders(client, () => runReconciler.addresses);
+  await using builders = new Builders(
+    client,
+    () => runReconciler.addresses,
+    (address, pod) => podGone(pods?.list(), pod, address),
+  );
 
   const ownerKey = (run: KnownRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
   const troubles = new Troubles(events);

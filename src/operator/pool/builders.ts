@@ -71,8 +71,8 @@ export class Builders implements AsyncDisposable {
   readonly #pools = new Map<string, Map<string, Known>>();
 
   readonly #inUse: () => ReadonlySet<string>;
-  /** Why the builder of an address will not answer again, such as that its pod was evicted; undefined while it may. */
-  readonly gone: (address: string) => string | undefined;
+  /** Why the builder of an address, in the pod of that name, will not answer again; undefined while it may. */
+  readonly gone: (address: string, pod: string | undefined) => string | undefined;
 
   /** `inUse`: addresses on which runs are followed, also of builders that are in no pool any more. */
   constructor(kube: KubeClient, inUse: () => ReadonlySet<string>, gone: Builders['gone'] = () => undefined) {

@@ -356,7 +356,7 @@ export class RunReconciler {
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
       },
       builderGraceMs: this.#parts.builderGraceMs,
-      gone: () => builders.gone(attempt.builder),
+      gone: () => builders.gone(attempt.builder, attempt.pod),
       onChange: () => {
         // Only of the newest attempt: an older one's place is given back.
         if (task.view.kind !== 'running' && this.#tasks.get(uid) === task) dispatcher.release(uid);
