@@ -1,3 +1,4 @@
+import { RecentMap } from '../../base/index.ts';
 import type { Place, Waiting } from '../run/decide.ts';
 import type { KeyText } from '../runtime/index.ts';
 import { NOTHING_TAKEN, overrun, type Room, type Taken, withUse } from './admission.ts';
@@ -43,6 +44,9 @@ interface Held extends Place {
   readonly run: QueuedRun;
 }
 
+/** Works of which it is remembered where they were begun. */
+const WORKS = 10_000;
+
 /** What is held on one builder. */
 interface Busy {
   taken: Taken;
@@ -66,6 +70,8 @@ export class Dispatcher {
   readonly #queued = new Map<string, QueuedRun>();
   readonly #held = new Map<string, Held>();
   readonly #busy = new Map<string, Busy>();
+  /** Where work was begun last: that builder has it, whatever else is known. */
+  readonly #begun = new RecentMap<string, string>(WORKS);
   /** Why a run that had its turn has no place yet. */
   readonly #heldBack = new Map<string, { readonly reason: string; readonly message: string }>();
   #scheduled = false;
@@ -258,9 +264,10 @@ export class Dispatcher {
     return overrun(builder, this.#busy.get(builder.address)?.taken ?? NOTHING_TAKEN, use);
   }
 
-  #candidate({ address, capacity, holds }: Open, { needs }: QueuedRun): Candidate {
-    const held = needs === undefined ? undefined : holds?.(needs);
-    return { address, capacity, used: this.placesOn(address), holds: held ?? 0 };
+  #candidate({ address, capacity, holds }: Open, { needs, work }: QueuedRun): Candidate {
+    const begun = work !== undefined && this.#begun.get(work) === address;
+    const held = begun ? 1 : needs === undefined ? 0 : (holds?.(needs) ?? 0);
+    return { address, capacity, used: this.placesOn(address), holds: held };
   }
 
   #hold(run: QueuedRun, place: Place, options: { readonly turn: boolean }): void {
@@ -272,7 +279,10 @@ export class Dispatcher {
     this.#held.set(placeId(run), held);
     this.#heldBack.delete(placeId(run));
     busy.taken = withUse(busy.taken, held.run.use ?? {});
-    if (run.work !== undefined) busy.works.set(run.work, (busy.works.get(run.work) ?? 0) + 1);
+    if (run.work !== undefined) {
+      busy.works.set(run.work, (busy.works.get(run.work) ?? 0) + 1);
+      this.#begun.set(run.work, place.address);
+    }
     this.#pool(place.pool).queue.take(run.namespace, options);
   }
 

@@ -106,6 +106,18 @@ describe('the same work', () => {
     expect(at('r3')).toBe(busy);
   });
 
+  test('goes where it was done last, also when that is over', async () => {
+    const { put, end, at } = world(['a', 'b', 'c'].map((address) => ({ address })));
+    await put(run('r0', { work }));
+    const first = at('r0');
+    await end('r0');
+    for (let n = 1; n < 9; n++) {
+      await put(run(`r${n}`, { work }));
+      expect(at(`r${n}`)).toBe(first);
+      await end(`r${n}`);
+    }
+  });
+
   test('does not wait for a builder that is away, or that failed it', async () => {
     const { state, put, at } = world([{ address: 'a' }, { address: 'b' }]);
     await put(run('r1', { work }));

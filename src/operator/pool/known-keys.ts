@@ -6,6 +6,9 @@ interface News {
   readonly keysAdded: Uint8Array;
 }
 
+/** Keys of runs that ended on a builder that has not told of its own yet. */
+const LEARNT = 10_000;
+
 /** What builders tell of the keys that they hold, by address. */
 export class KnownKeys {
   readonly #known = new Map<string, { version: string; readonly filter: KeyFilter }>();
@@ -21,8 +24,7 @@ export class KnownKeys {
       const filter = KeyFilter.read(Uint8Array.from(keysFilter));
       if (filter === undefined) this.#known.delete(address);
       else this.#known.set(address, { version, filter });
-    } else if (version === '') this.#known.delete(address);
-    else if (known !== undefined) {
+    } else if (version !== '' && known?.version) {
       for (const mark of marksOf(keysAdded)) known.filter.add(mark);
       known.version = version;
     }
@@ -30,8 +32,9 @@ export class KnownKeys {
 
   /** A run that has just ended there needed these. */
   learn(address: string, sketch: Uint8Array): void {
-    const known = this.#known.get(address);
-    if (known !== undefined) for (const mark of marksOf(sketch)) known.filter.add(mark);
+    const known = this.#known.get(address) ?? { version: '', filter: KeyFilter.for(LEARNT) };
+    this.#known.set(address, known);
+    for (const mark of marksOf(sketch)) known.filter.add(mark);
   }
 
   /** How much of a sketch the builder holds, 0 to 1; undefined where it has not told. */
