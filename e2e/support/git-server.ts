@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { must } from './run.ts';
@@ -16,13 +17,21 @@ export interface GitServer extends AsyncDisposable {
 
 const IDENTITY = ['-c', 'user.name=tester', '-c', 'user.email=tester@example.com', '-c', 'init.defaultBranch=main'];
 
-/** `password` asks for basic authentication (any user name). */
-export async function startGitServer(folder: string, options: { readonly password?: string } = {}): Promise<GitServer> {
+interface GitServerOptions {
+  /** Asks for basic authentication (any user name). */
+  readonly password?: string;
+  /** PEM: https. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+export async function startGitServer(folder: string, options: GitServerOptions = {}): Promise<GitServer> {
   const repositories = path.join(folder, 'repositories');
   mkdirSync(repositories, { recursive: true });
-  const server = createServer((request, response) => serve(request, response, repositories, options.password));
+  const listener = (request: IncomingMessage, response: ServerResponse) =>
+    serve(request, response, repositories, options.password);
+  const server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const worktree = (name: string) => path.join(folder, 'worktrees', name);
   const git = async (name: string, ...args: string[]) =>
     (await must('git', ['-C', worktree(name), ...IDENTITY, ...args])).stdout.trim();

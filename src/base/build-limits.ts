@@ -7,7 +7,7 @@ export interface Limit {
 
 /** What whoever sends a build can bound of what is done for it, beside the builder's own bounds. */
 export const BUILD_LIMITS = [
-  ...(['stepProcesses', 'stepMemory', 'unpackedLayerBytes', 'unpackedLayerEntries'] as const),
+  ...(['stepProcesses', 'stepMemory', 'stepCpuMillis', 'unpackedLayerBytes', 'unpackedLayerEntries'] as const),
   'contextBytes',
 ] as const;
 
@@ -15,6 +15,14 @@ export const BUILD_LIMITS = [
 export type BuildLimits = { readonly [name in (typeof BUILD_LIMITS)[number]]?: Limit };
 
 export const NO_LIMITS: BuildLimits = {};
+
+/** Of each the tighter one. */
+export function tighterLimits(one: BuildLimits, other: BuildLimits): BuildLimits {
+  return select((name) => {
+    const [a, b] = [one[name], other[name]];
+    return a === undefined || (b !== undefined && b.most < a.most) ? b : a;
+  });
+}
 
 /** The limits of work that these builds share: of each the loosest, so that none is held to what only another has. */
 export function sharedLimits(all: Iterable<BuildLimits>): BuildLimits {

@@ -171,11 +171,6 @@ const FAILURES = {
   EXPORT_NAME: { code: 'invalid_argument', text: 'The image name of the output is missing, malformed or given twice.' },
   EXPORT_PLATFORM: { code: 'invalid_argument', text: 'The platforms of the result do not fit the output.' },
   EXPORT_TYPE: { code: 'not_found', text: 'There is no output of this type.' },
-  FIELD_NOT_BUILT: {
-    code: 'unimplemented',
-    hint: 'remove the field; docs/unproven.md and the changelog say what exists',
-    text: 'A field of the spec has no meaning yet.',
-  },
   FRONTEND_ENDED: { code: 'cancelled', text: 'The frontend ended before it was answered.' },
   FRONTEND_IMAGE_UNSUPPORTED: {
     code: ['invalid_argument', 'unimplemented'],

@@ -1,6 +1,7 @@
 export * from './afterwork.ts';
 export type { Attestation, AttestedSubject } from './attestation.ts';
 export * from './build-limits.ts';
+export * from './build-trust.ts';
 export * from './clock.ts';
 export type { Code, Fault } from './codes.ts';
 export * from './descriptor.ts';
@@ -18,6 +19,7 @@ export * from './image-reference.ts';
 export * from './joined.ts';
 export { KeyFilter, keyMark, MARK_BYTES, marksOf, scopeMark } from './key-filter.ts';
 export * from './large-map.ts';
+export * from './link-local.ts';
 export * from './log.ts';
 export * from './loopback.ts';
 export * from './option-text.ts';

@@ -3,7 +3,12 @@ import { type AgentOptions, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { SocksProxyAgent } from 'socks-proxy-agent';
+import type { BuildTrust } from './build-trust.ts';
 import { DIRECT, type ProxySettings, proxyFor } from './proxy.ts';
+import { RecentMap } from './recent-map.ts';
+
+const MAX_BUILD_AGENTS = 128;
+const IDLE_MS = 30_000;
 
 /** Whom a TLS connection trusts, and as whom it shows itself. */
 export interface TlsTrust {
@@ -28,16 +33,24 @@ export class OutboundAgents implements Disposable {
   readonly #proxies: ProxySettings;
   readonly #options: AgentOptions;
   readonly #agents = new Map<string, HttpAgent>();
+  /** Builds come with any number of kinds of trust. One that is forgotten closes its idle connections by itself. */
+  readonly #ofBuilds = new RecentMap<string, HttpAgent>(MAX_BUILD_AGENTS);
 
   constructor(proxies: ProxySettings = DIRECT, options: AgentOptions = {}) {
     this.#proxies = proxies;
     this.#options = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo', ...options };
   }
 
-  for(url: URL, trust: TlsTrust = {}): HttpAgent {
-    const proxy = proxyFor(url, this.#proxies);
+  /** `build` is what one build has of its own beside `trust`, which is the machine's. */
+  for(url: URL, trust: TlsTrust = {}, build?: BuildTrust): HttpAgent {
+    const proxy = proxyFor(url, build?.proxies ?? this.#proxies);
     const secure = url.protocol === 'https:';
     const key = `${url.protocol} ${proxy?.href} ${secure ? JSON.stringify([trust.insecure, trust.ca, trust.client]) : ''}`;
+    if (build !== undefined)
+      return this.#ofBuilds.getOrMake(`${build.id} ${key}`, () => {
+        const own = { ...trust, ...(build.ca.length === 0 ? {} : { ca: [...(trust.ca ?? []), ...build.ca] }) };
+        return openAgent(proxy, secure, { ...this.#options, timeout: IDLE_MS, ...(secure ? tlsOptions(own) : {}) });
+      });
     let agent = this.#agents.get(key);
     if (agent === undefined) {
       agent = openAgent(proxy, secure, secure ? { ...this.#options, ...tlsOptions(trust) } : this.#options);

@@ -71,9 +71,7 @@ export const knownRunType: ResourceType<KnownRun> = {
     const checked = check(() => parseStored(buildRunSpec, spec), what);
     if ('fault' in checked) return { ...known, spec: { ...rest, buildSpec: {} }, fault: checked.fault };
     const { buildSpec: parsed, ...of } = checked.spec;
-    const { poolRef, priority, timeout, queueTimeout, retry, cache } = parsed;
-    const requests = parsed.resources?.requests;
-    const resources = requests === undefined ? undefined : { requests };
+    const { poolRef, priority, timeout, queueTimeout, retry, resources, cache } = parsed;
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
     const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope, resources } };
     return { ...known, spec: kept, bytes: storedBytes(what), alike: sourceName(parsed.source) };

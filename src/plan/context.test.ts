@@ -71,7 +71,7 @@ describe('every source, as the main and as a named context', () => {
   test('the artifact of a source of Flux is fetched by its digest', () => {
     const artifact = { url: 'http://flux.test/x.tar.gz', digest: DIGEST, revision: 'main@sha1:1' };
     const values = {
-      ...{ configMaps: new Map(), knownHosts: new Map() },
+      ...{ configMaps: new Map(), knownHosts: new Map(), caBundle: undefined },
       fluxArtifacts: new Map([['Bucket/b', artifact]]),
     };
     const { main, named } = both('flux: { kind: Bucket, name: b }', values);

@@ -296,12 +296,6 @@ describe('planBuild', () => {
     expect(() => asked('{ sbom: {} }', ', ociMediaTypes: false')).toThrow('an image with attestations is an OCI index');
   });
 
-  test('refuses by name what is not built yet', () => {
-    expect(() => plan('{ dockerfile: { inline: "FROM scratch" }, trust: { proxy: x } }')).toThrow(
-      'spec.trust: not built yet',
-    );
-  });
-
   test('a definition must be base64', () => {
     expect(() => plan('{ llb: { definition: "***" } }')).toThrow('spec.llb.definition: not base64');
   });
@@ -361,6 +355,7 @@ describe('what only a cluster has', () => {
     configMaps: new Map([['conf', new Map([['a.txt', Buffer.from('A')]])]]),
     knownHosts: new Map([['key', 'git.example.com ssh-ed25519 AAAA']]),
     fluxArtifacts: new Map(),
+    caBundle: undefined,
   };
   const spec = `{
     source: { git: { url: "ssh://git@git.example.com/r.git", ref: v1, subPath: app, secretRef: { name: key } } },

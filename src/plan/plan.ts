@@ -14,7 +14,7 @@ import {
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
-import { refuseUnbuilt } from './unbuilt.ts';
+import { planTrust, proxyArgs } from './trust.ts';
 
 /**
  * Turns a Build's spec into one canonical solve request: a pure function, the same for operator and command.
@@ -22,11 +22,12 @@ import { refuseUnbuilt } from './unbuilt.ts';
  */
 export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): SolvePlan {
   const { spec } = build;
-  refuseUnbuilt(spec);
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
+  const trust = planTrust(spec, options.values);
   const llb = spec.llb === undefined ? undefined : planGraph(spec, spec.llb, contexts, options.values);
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : 'llb.v0';
+  if (spec.llb === undefined) Object.assign(attrs, proxyArgs(trust, spec.args));
   Object.assign(attrs, attestationAttrs(spec));
   const { imports: cacheImports, exports: cacheExports } = planCaches(spec, options);
   if (spec.llb === undefined && cacheImports.length > 0)
@@ -40,6 +41,7 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
     cacheImports,
     cacheExports,
     entitlements: [...(spec.entitlements ?? [])].sort(),
+    trust,
     uploads: contexts.uploads,
     secrets: (spec.secrets ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.secrets[${id}]` })),
     cacheSecrets: cacheSecrets(spec),

@@ -29,6 +29,10 @@ export function references(spec: BuildSpec): readonly Reference[] {
   for (const { name, valueFrom } of spec.args ?? [])
     if (valueFrom !== undefined)
       found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field: `spec.args[${name}]`, use: 'value' });
+  const { configMapKeyRef: caMap, secretRef: caSecret } = spec.trust?.caBundleFrom ?? {};
+  const caField = 'spec.trust.caBundleFrom';
+  if (caMap !== undefined) found.push({ kind: 'ConfigMap', ...caMap, field: caField, use: 'value' });
+  if (caSecret !== undefined) add('value', caField, caSecret);
   for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
   for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
   const { secretRef: signingKey, keyless } = spec.sign ?? {};

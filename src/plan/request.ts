@@ -12,5 +12,6 @@ export function solveRequest(plan: SolvePlan): wire.moby.buildkit.v1.SolveReques
     exporters: copy(plan.exporters),
     cache: { exports: copy(plan.cacheExports), imports: copy(plan.cacheImports) },
     entitlements: [...plan.entitlements],
+    ...(plan.trust === undefined ? {} : { trust: { ...plan.trust } }),
   };
 }

@@ -12,6 +12,8 @@ export interface SolvePlan {
   readonly cacheImports: readonly PlannedCache[];
   readonly cacheExports: readonly PlannedCache[];
   readonly entitlements: readonly string[];
+  /** What the connections of this build alone trust and go through. */
+  readonly trust: PlannedTrust | undefined;
   /** Local sources that the session must serve: names as the frontend asks for them. */
   readonly uploads: readonly string[];
   /** Secrets that the session must serve by id, and where they come from. */
@@ -27,6 +29,13 @@ export interface SolvePlan {
   /** What outputs are signed with: a key, served as {@link SIGNING_KEY_SECRET}, or an OIDC token, as {@link SIGNING_TOKEN_SECRET}. */
   readonly signing: (Omit<PlannedSecret, 'id'> & { readonly by: 'key' | 'token' }) | undefined;
   readonly timeoutMs: number | undefined;
+}
+
+/** Each may be empty. */
+export interface PlannedTrust {
+  readonly caBundle: string;
+  readonly proxy: string;
+  readonly noProxy: string;
 }
 
 export interface PlannedExporter {
@@ -72,6 +81,8 @@ export interface ClusterValues {
   readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
   /** `known_hosts` of Secrets for git over ssh, by their name. */
   readonly knownHosts: ReadonlyMap<string, string>;
+  /** What `spec.trust.caBundleFrom` names. */
+  readonly caBundle: string | undefined;
   /** What sources of Flux have fetched, by {@link fluxKey}. */
   readonly fluxArtifacts: ReadonlyMap<string, FluxArtifact>;
 }

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { cache } from './cache-spec.ts';
+import { cpus } from './cpus.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { imageSettings, llbGraph } from './llb-graph.ts';
 import { packing } from './packing.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
 import {
+  byteSize,
   configMapKeyRef,
   defaultsTo,
   dnsName,
@@ -89,6 +91,32 @@ const sign = rule(
   }),
   exactlyOneOf(['secretRef', 'keyless']),
 ).describe('Sign what is pushed and what is attested of it, as cosign does.');
+
+const trust = rule(
+  z.strictObject({
+    caBundle: text(262_144, 'PEM certificates.').optional(),
+    caBundleFrom: rule(
+      z.strictObject({ configMapKeyRef: configMapKeyRef.optional(), secretRef: secretKeyRef.optional() }),
+      exactlyOneOf(['configMapKeyRef', 'secretRef']),
+    )
+      .describe('PEM certificates from elsewhere: a key of a ConfigMap; of a Secret the key named, or the only one.')
+      .optional(),
+    proxy: text(2048, 'http://, socks5:// or socks5h://, then [user:password@]host:port.')
+      .regex(/^(http|socks5h?):\/\/[^\s/?#]+\/?$/, 'must be http:// or socks5://, then [user:password@]host:port')
+      .optional(),
+    noProxy: text(4096, 'What is reached without it: hosts, .domains, addresses and networks, comma-separated.')
+      .regex(/^[^\s]*$/, 'must not have spaces')
+      .optional(),
+  }),
+  exclude('caBundle', 'caBundleFrom'),
+  {
+    message: 'noProxy needs a proxy',
+    holds: ({ proxy, noProxy }) => proxy !== undefined || noProxy === undefined,
+    cel: '!has(self.noProxy) || has(self.proxy)',
+  },
+).describe(
+  'How the Build reaches registries, git servers and URLs, beside how its builder does. RUN steps are told of the proxy, as build arguments tell them, and of no certificates.',
+);
 
 const attestations = z
   .strictObject({
@@ -234,13 +262,7 @@ export const buildSpec = rule(
       'Registry credentials (Secrets of type kubernetes.io/dockerconfigjson), first come first served.',
     ).optional(),
     serviceAccountName: dnsName('ServiceAccount whose image pull secrets are used.').optional(),
-    trust: z
-      .strictObject({
-        caBundle: text(262_144, 'PEM certificates to trust beside the system’s.').optional(),
-        proxy: text(2048, 'Proxy URL.').optional(),
-      })
-      .describe('Extra trust for fetching.')
-      .optional(),
+    trust: trust.optional(),
     network: defaultsTo(z.enum(['default', 'none', 'host']).describe('Network of RUN steps.'), 'default').optional(),
     entitlements: list(
       z.enum(['network.host', 'security.insecure', 'device']),
@@ -253,10 +275,20 @@ export const buildSpec = rule(
       .optional(),
     resources: z
       .strictObject({
-        requests: stringMap('Resources wanted.', { maxValue: 64, maxProperties: 16 }).optional(),
-        limits: stringMap('Resources allowed.', { maxValue: 64, maxProperties: 16 }).optional(),
+        requests: z
+          .strictObject({ cpu: cpus('Cores.').optional(), memory: byteSize('Memory.').optional() })
+          .describe('What the build is known to need at once: what it is placed by.')
+          .optional(),
+        limits: z
+          .strictObject({
+            cpu: cpus('Cores of one step, such as 500m or 2.').optional(),
+            memory: byteSize('Memory of one step, such as 512Mi or 2Gi.').optional(),
+            pids: z.number().int().min(1).max(4_194_304).describe('Processes and threads of one step.').optional(),
+          })
+          .describe('Bounds of each step, where they are stricter than those of the pool and its builders.')
+          .optional(),
       })
-      .describe('Resources of the build.')
+      .describe('Resources of the build and of its steps.')
       .optional(),
     priority: defaultsTo(
       z.number().int().min(-1000).max(1000).describe('Higher goes first among the runs of its namespace.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cpus } from './cpus.ts';
 import { MAX_BUILDERS, managedBuilders } from './managed-builders.ts';
 import { poolCache } from './pool-cache.ts';
 import { resource } from './resource.ts';
@@ -28,6 +29,7 @@ const limits = z
   .strictObject({
     stepProcesses: bound(4_194_304, 'Processes and threads of one step at once.').optional(),
     stepMemory: byteSize('Memory of one step, such as 512Mi or 2Gi.').optional(),
+    stepCpu: cpus('Cores of one step, such as 500m or 2.').optional(),
     unpackedLayerBytes: byteSize('What one layer, or one archive that ADD unpacks, may grow to.').optional(),
     unpackedLayerEntries: bound(1_000_000_000, 'How many files and folders one may have.').optional(),
     contextBytes: byteSize('What the files of one directory that a client sends may come to.').optional(),

@@ -4,6 +4,7 @@ export { type BuildSpec, buildSpec } from './build-spec.ts';
 export * from './builder-pool.ts';
 export { parseByteSize } from './byte-size.ts';
 export { CACHE_SECRETS, CACHE_STORES, type CacheMounts, type CacheSource, type CacheTarget } from './cache-spec.ts';
+export { parseCpuMillis } from './cpus.ts';
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
 export { overLimit, storedBytes } from './limits.ts';

@@ -29,6 +29,12 @@ describe('bounds of a group in one tree', () => {
     for (const above of ['', 'a']) expect(read(join(above, 'cgroup.subtree_control'))).toBe('+pids');
   });
 
+  test('cores are a part of each tenth of a second', () => {
+    using made = bounds({ cpuMillis: 1500 });
+    expect(made.unmet).toEqual([]);
+    expect(read('a/b/cpu.max')).toBe('150000 100000');
+  });
+
   test('as much swap as there is', () => {
     using _made = bounds({ memory: 1000, memorySwap: -1 });
     expect(read('a/b/memory.swap.max')).toBe('max');

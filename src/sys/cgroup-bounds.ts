@@ -22,7 +22,14 @@ export interface CgroupLimits {
   readonly memory: number;
   /** Bytes of memory and swap; -1 for as much swap as there is, 0 for what the machine has by default. */
   readonly memorySwap: number;
+  /** Thousandths of a core; not bound when left out. */
+  readonly cpuMillis?: number;
 }
+
+/** Microseconds in which a group may have its share of cores. */
+const CPU_PERIOD_US = 100_000;
+/** The least that the kernel takes. */
+const LEAST_QUOTA_US = 1000;
 
 /**
  * A group with bounds on it, made before anything runs in it. The runtime's own group is below: it is gone when the step has ended, and what is counted in it with it; here
@@ -43,7 +50,7 @@ export class CgroupBounds implements Disposable {
     const pids = directoryOf(group, layout, 'pids');
     const unmet: (keyof CgroupLimits)[] = [];
     const set = (limit: keyof CgroupLimits, directory: string | undefined, file: string, value: number | string) => {
-      if (limits[limit] !== 0 && (directory === undefined || !write(`${directory}/${file}`, String(value))))
+      if ((limits[limit] ?? 0) !== 0 && (directory === undefined || !write(`${directory}/${file}`, String(value))))
         unmet.push(limit);
     };
     const isV2 = layout.kind === 'v2';
@@ -52,6 +59,12 @@ export class CgroupBounds implements Disposable {
     const swap = limits.memorySwap < 0 ? 'max' : Math.max(0, limits.memorySwap - limits.memory);
     if (isV2) set('memorySwap', memory, 'memory.swap.max', swap);
     else set('memorySwap', memory, 'memory.memsw.limit_in_bytes', limits.memorySwap);
+    if (limits.cpuMillis) {
+      const quota = Math.max(LEAST_QUOTA_US, Math.round((limits.cpuMillis * CPU_PERIOD_US) / 1000));
+      const cpu = directoryOf(group, layout, 'cpu');
+      if (isV2) set('cpuMillis', cpu, 'cpu.max', `${quota} ${CPU_PERIOD_US}`);
+      else set('cpuMillis', cpu, 'cpu.cfs_quota_us', quota);
+    }
     this.unmet = unmet;
     if (!isV2 && memory !== undefined && limits.memory > 0) this.#memory = MemoryTree.open(memory);
     if (pids !== undefined && limits.processes > 0) this.#processes = new ProcessCounter(pids);
@@ -75,7 +88,7 @@ export class CgroupBounds implements Disposable {
 
 /** Makes the directories of a group that is to have bounds. In a worker: the kernel makes one group at a time, and whoever comes to it may wait for others' processes that are moved. */
 export function makeBoundedGroup(group: Cgroup, layout: CgroupLayout): void {
-  for (const controller of ['memory', 'pids']) directoryOf(group, layout, controller);
+  for (const controller of ['cpu', 'memory', 'pids']) directoryOf(group, layout, controller);
 }
 
 /** The group's directory where a controller works on it, made if need be. */

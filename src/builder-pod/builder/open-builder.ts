@@ -11,6 +11,7 @@ import {
   Places,
   type Platform,
   RecentMap,
+  type SessionTrust,
 } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
@@ -46,6 +47,7 @@ import {
   SessionCredentials,
   SessionExports,
   SessionSecrets,
+  SessionTrusts,
 } from '../session/index.ts';
 import {
   ArtifactUnpacker,
@@ -121,6 +123,8 @@ export interface Builder extends AsyncDisposable {
   readonly heldKeys: HeldKeys;
   /** Why steps of builds were run. */
   readonly explainer: Explainer;
+  /** How connections of the builds of sessions leave the machine. */
+  readonly trusts: SessionTrust;
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
   readonly openRepository: (
     reference: ImageReference,
@@ -161,7 +165,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       ...(options.tagMaxAgeMs === undefined ? {} : { tagMaxAgeMs: options.tagMaxAgeMs }),
     }),
   );
-  const credentials = credentialsOf(sessions, options.sessionAuthMs);
+  const trusts = new SessionTrusts();
+  const trustOf = trusts.of.bind(trusts);
+  const credentials = credentialsOf(sessions, options.sessionAuthMs, trusts);
   const images = new ImageResolver({ client, credentials, pool: pools.short });
   const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids, told }) =>
     client.repository(reference, credentials(ids()), { insecure, told });
@@ -205,7 +211,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   });
   const receiver = new LocalReceiver({ registry: sessions, refs, states, afterwork, trees: hasher, space });
   const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
-  const http = httpSource({ refs, secrets, proxies: outbound.proxies, pool: pools.streams });
+  const http = httpSource({ refs, secrets, trustOf, proxies: outbound.proxies, pool: pools.streams });
   const sources = new SourceRegistry();
   const artifacts = new ArtifactUnpacker({
     ...{ refs, content: state.content, pool: pools.bulk, tempDirectory: layout.tmp, unpackLimits },
@@ -213,7 +219,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const memo = (ids: readonly string[]) => engine.resolutionsOf(ids);
   sources.register('docker-image', imageSource({ resolver: images, refs, artifacts, memo }));
   sources.register('local', localSourceFactory(receiver, options.contextLimit));
-  sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
+  sources.register('git', gitSource({ refs, secrets, upkeep, outbound, trustOf, pool: pools.short }));
   sources.register('http', http);
   sources.register('https', http);
   const trusted = options.trustedCaches ?? [];
@@ -296,7 +302,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const explainer = new Explainer({ history, refs, hasher });
 
   const engine: Engine = new Engine({
-    ...{ pools, afterwork, refs, images, sources, resolver, pulled, log },
+    ...{ pools, afterwork, refs, images, sources, resolver, pulled, log, trusts },
     ...{ keys: state.keys, results: state.results },
     cacheImporters: new Map([...caches.importers, ['mounts', mounts.importer], ...(options.cacheImporters ?? [])]),
     cacheExports: {
@@ -314,7 +320,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   });
   const closing = opened.move();
   return {
-    ...{ state, engine, history, explainer, used, heldKeys, openRepository, mountCaches: mounts },
+    ...{ state, engine, history, explainer, used, heldKeys, openRepository, trusts, mountCaches: mounts },
     startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
@@ -334,10 +340,11 @@ function clientsOf(sessions: SessionRegistry) {
 function credentialsOf(
   registry: SessionRegistry,
   timeoutMs: number | undefined,
+  trusts: SessionTrusts,
 ): (sessions: readonly string[]) => CredentialProvider {
   const known = new RecentMap<string, SessionCredentials>(MAX_CREDENTIALS);
   return (sessions) => {
     const ids = [...sessions];
-    return known.getOrMake(ids.join(' '), () => new SessionCredentials(registry, () => ids, timeoutMs));
+    return known.getOrMake(ids.join(' '), () => new SessionCredentials(registry, () => ids, timeoutMs, trusts));
   };
 }

@@ -139,7 +139,7 @@ export async function startDaemon(
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
 function serveRuns(
   server: GrpcServer,
-  { engine, history, explainer, used, heldKeys, state, openRepository }: Builder,
+  { engine, history, explainer, used, heldKeys, state, openRepository, trusts }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   opened: AsyncDisposableStack,
   { usage, ...others }: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'> & { readonly usage: UsageReader['read'] },
@@ -153,6 +153,7 @@ function serveRuns(
     store: new RunStore({ db: state.db, leases: state.leases }),
     writeTags: tagWriter(state.content, openRepository),
     witnesses: { used: (owner) => used.take(owner), scopesOf: (key, most) => state.keys.scopesOf(key, most) },
+    trusts,
     capacity: maxRuns ?? Math.ceil(availableParallelism() * 1.5),
     unattachedMs,
   });

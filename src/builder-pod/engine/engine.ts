@@ -6,6 +6,7 @@ import {
   invalidArgument,
   NO_LIMITS,
   onAbort,
+  type SessionTrust,
   systemClock,
   toCodedError,
 } from '../../base/index.ts';
@@ -39,6 +40,8 @@ interface EngineOptions extends BuildServices, ExportServices {
   readonly buildObservers?: readonly BuildObserver[];
   /** Are told what the solver comes to know, of all builds. */
   readonly observers?: readonly SolverObserver<VertexOp, ImmutableRef>[];
+  /** How connections of the builds of sessions leave the machine. */
+  readonly trusts?: SessionTrust;
   readonly clock?: Clock;
 }
 
@@ -189,8 +192,9 @@ export class Engine implements AsyncDisposable {
   }
 
   async #solve(request: SolveRequest, signal: AbortSignal): Promise<SolveOutcome> {
-    const { ref, session, limits = NO_LIMITS, direct = false } = request;
+    const { ref, session, limits = NO_LIMITS, direct = false, trust } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
+    using _trusted = this.#options.trusts?.hold(session, trust);
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const attesting = new Attesting(request.frontendAttrs, this.#options);
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);

@@ -1,4 +1,4 @@
-import type { BuildLimits, CodedError } from '../../base/index.ts';
+import type { BuildLimits, BuildTrust, CodedError } from '../../base/index.ts';
 import type { Definition } from '../../llb/index.ts';
 import type { CacheScope } from '../../solver/index.ts';
 import type { ExportedImage, ExportResult } from '../exporters/index.ts';
@@ -35,6 +35,8 @@ export interface SolveRequest {
   readonly direct?: boolean;
   /** Of what is done for it, beside the builder's own; none when absent. */
   readonly limits?: BuildLimits;
+  /** How its connections leave the machine, where that is not how the builder's own do: of its session. */
+  readonly trust?: BuildTrust;
   /** Images are pushed by digest only; who asked writes the tags. */
   readonly deferTags?: boolean;
   /** What the build's history keeps of it: all by default, nothing, or an outline without attributes, which may hold secrets. */

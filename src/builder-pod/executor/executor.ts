@@ -69,6 +69,7 @@ export class OciExecutor implements Executor {
         processes: least(limits.processes, ofBuild?.stepProcesses?.most),
         memory: least(limits.memory, ofBuild?.stepMemory?.most, resources?.memory),
         memorySwap: resources?.memorySwap ?? 0,
+        cpuMillis: ofBuild?.stepCpuMillis?.most ?? 0,
       }),
       unlimited: (unmet) => {
         if (!told) log.warn('steps are not limited: this machine has no cgroup controllers for it', { limits: unmet });

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, CodedError, invalidArgument, readTrust, withProxyAddress } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import { decodeDefinitionInSlices } from '../../llb/index.ts';
 import type { CacheScope } from '../../solver/index.ts';
@@ -51,8 +51,17 @@ export async function solveRequest(
       ...(cache.importRefsDeprecated ?? []).map((ref) => ({ type: 'registry', attrs: { ref } })),
     ],
     scope,
+    ...(await trustOf(message, options)),
     ...(message.internal === true ? { recorded: 'not' as const } : {}),
   };
+}
+
+async function trustOf({ trust, session }: SolveMessage, options: AbortOptions): Promise<Pick<SolveRequest, 'trust'>> {
+  const { caBundle = '', proxy = '', noProxy = '' } = trust ?? {};
+  const read = readTrust({ caBundle: caBundle ?? '', proxy: proxy ?? '', noProxy: noProxy ?? '' });
+  if (read === undefined) return {};
+  if (!session) throw invalidArgument('trust: it holds for a session, and the request names none');
+  return { trust: await withProxyAddress(read, options) };
 }
 
 function refuse(asked: boolean, what: string): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AbortOptions, BUILD_LIMITS, type BuildLimits, CodedError } from '../../base/index.ts';
+import { type AbortOptions, BUILD_LIMITS, type BuildLimits, CodedError, tighterLimits } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import type { SolveRequest } from '../engine/index.ts';
 import { solveRequest } from '../protocol/index.ts';
@@ -31,6 +31,16 @@ const inputs = z.custom<object>().refine((all) => Object.keys(all).length <= 200
 
 const limit = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+const limits = z.object({
+  stepProcesses: limit,
+  stepMemory: limit,
+  stepCpuMillis: limit,
+  unpackedLayerBytes: limit,
+  unpackedLayerEntries: limit,
+  contextBytes: limit,
+  setBy: z.string().max(600),
+});
+
 /** Bounds of what the protocol leaves open; the whole is at most one gRPC message. */
 const schema = z.object({
   sessionId: z.string().regex(/^[\w.-]{0,200}$/),
@@ -38,14 +48,8 @@ const schema = z.object({
   readScopes: z.array(scope).max(64),
   timeoutMs: z.number().int().min(0).max(MAX_TIMEOUT_MS),
   subject: z.string().max(600),
-  limits: z.object({
-    stepProcesses: limit,
-    stepMemory: limit,
-    unpackedLayerBytes: limit,
-    unpackedLayerEntries: limit,
-    contextBytes: limit,
-    setBy: z.string().max(600),
-  }),
+  limits,
+  resources: limits,
   solve: z.object({
     frontend: z.string().max(1024),
     frontendAttrs: attributes,
@@ -62,21 +66,14 @@ export async function readStart(
 ): Promise<RunRequest> {
   const id = runId(message.id);
   const given = message.solve ?? {};
-  const limits = message.limits ?? {};
   const checked = schema.safeParse({
     sessionId: message.sessionId ?? '',
     writeScope: message.writeScope ?? '',
     readScopes: message.readScopes ?? [],
     timeoutMs: toNumber(message.timeoutMs),
     subject: message.subject ?? '',
-    limits: {
-      stepProcesses: toNumber(limits.stepProcesses),
-      stepMemory: toNumber(limits.stepMemory),
-      unpackedLayerBytes: toNumber(limits.unpackedLayerBytes),
-      unpackedLayerEntries: toNumber(limits.unpackedLayerEntries),
-      contextBytes: toNumber(limits.contextBytes),
-      setBy: limits.setBy ?? '',
-    },
+    limits: numbersOf(message.limits),
+    resources: numbersOf(message.resources),
     solve: {
       frontend: given.frontend ?? '',
       frontendAttrs: given.frontendAttrs ?? {},
@@ -94,16 +91,33 @@ export async function readStart(
   const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
     throw CodedError.of('RUN_REQUEST', 'solve: neither a frontend nor a definition');
-  const limited = { ...solve, limits: buildLimits(checked.data.limits), deferTags: true, recorded: 'outline' } as const;
+  const limits = buildLimits(checked.data.limits, (name) => `limits.${name}`);
+  const resources = buildLimits(checked.data.resources, (name) => `resources.limits.${RESOURCES[name] ?? name}`);
+  const limited = { ...solve, limits: tighterLimits(limits, resources), deferTags: true, recorded: 'outline' } as const;
   return { id, session, timeoutMs, subject, solve: limited };
 }
 
-function buildLimits({ setBy, ...given }: z.infer<typeof schema>['limits']): BuildLimits {
+/** What a Build calls its bounds. */
+const RESOURCES: { readonly [name in keyof BuildLimits]?: string } = {
+  stepCpuMillis: 'cpu',
+  stepMemory: 'memory',
+  stepProcesses: 'pids',
+};
+
+function numbersOf(given: wire.slipway.builder.v1.Limits.$Properties | null | undefined) {
+  const numbers = BUILD_LIMITS.map((name) => [name, toNumber(given?.[name])] as const);
+  return { ...Object.fromEntries(numbers), setBy: given?.setBy ?? '' };
+}
+
+function buildLimits(
+  { setBy, ...given }: z.infer<typeof limits>,
+  nameOf: (name: (typeof BUILD_LIMITS)[number]) => string,
+): BuildLimits {
   const by = setBy === '' ? 'the request' : setBy;
   return Object.fromEntries(
     BUILD_LIMITS.filter((name) => given[name] > 0).map((name) => [
       name,
-      { most: given[name], name: `limits.${name} of ${by}` },
+      { most: given[name], name: `${nameOf(name)} of ${by}` },
     ]),
   );
 }

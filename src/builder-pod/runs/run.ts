@@ -102,7 +102,8 @@ export class Run implements Disposable {
     };
     if (outcome !== undefined && ended?.kind !== 'cancelled') {
       const result = { ...common, state: SUCCEEDED, outputs: outputsOf(outcome), caches: cachesOf(outcome) };
-      return { state: SUCCEEDED, session, insecure: outcome.images.map(({ insecure }) => insecure), result };
+      const insecure = outcome.images.map((image) => image.insecure);
+      return { state: SUCCEEDED, session, insecure, trust: request.trust, result };
     }
     if (ended?.kind === 'stopped') return undefined;
     const state = ended?.kind === 'cancelled' ? CANCELLED : FAILED;

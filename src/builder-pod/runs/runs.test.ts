@@ -141,6 +141,22 @@ test('limits come with the name of who set them; what is no bound is refused', a
   });
 });
 
+test('of a Build’s own limits and its pool’s the stricter ones count, by their names', async () => {
+  const { solve } = await readStart(
+    {
+      ...{ id: { runUid: 'a', attempt: 1 }, writeScope: 'ns', solve: { frontend: 'dockerfile.v0' } },
+      limits: { stepMemory: 10, stepProcesses: 5, setBy: 'the BuilderPool ci' },
+      resources: { stepMemory: 20, stepProcesses: 4, stepCpuMillis: 500, setBy: 'the Build ns/a' },
+    },
+    { signal },
+  );
+  expect(solve.limits).toEqual({
+    stepMemory: { most: 10, name: 'limits.stepMemory of the BuilderPool ci' },
+    stepProcesses: { most: 4, name: 'resources.limits.pids of the Build ns/a' },
+    stepCpuMillis: { most: 500, name: 'resources.limits.cpu of the Build ns/a' },
+  });
+});
+
 describe('results', () => {
   test('are kept, their manifests leased until the tags are written, and go when acknowledged', async () => {
     const { runs, engine, leases, logical, tagged, start, finish } = open();

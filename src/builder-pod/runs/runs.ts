@@ -6,6 +6,7 @@ import {
   type Digest,
   type Logger,
   onAbort,
+  type SessionTrust,
   sleep,
   systemClock,
   toCodedError,
@@ -26,6 +27,7 @@ export interface RunsOptions {
   readonly sessions: Pick<SessionRegistry, 'declareLogical'>;
   readonly writeTags: WriteTags;
   readonly witnesses?: RunWitnesses;
+  readonly trusts?: SessionTrust;
   /** Solves at once. */
   readonly capacity: number;
   /** How long a solve goes on without anybody attached. */
@@ -329,7 +331,8 @@ export class Runs implements AsyncDisposable {
   }
 
   async #writeTags(id: RunId, known: StoredRun, controller: AbortController): Promise<StoredRun> {
-    const { session, insecure, result = {} } = known;
+    const { session, insecure, trust, result = {} } = known;
+    using _trusted = this.#options.trusts?.hold(session, trust);
     using _logical = session === '' ? undefined : this.#options.sessions.declareLogical(session);
     const late = CodedError.of('COMMIT_TIMEOUT', 'writing the tags took too long');
     const timer = setTimeout(() => controller.abort(late), COMMIT_TIMEOUT_MS);

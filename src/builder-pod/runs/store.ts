@@ -1,4 +1,4 @@
-import { type Clock, isDigest, systemClock } from '../../base/index.ts';
+import { type BuildTrust, type Clock, isDigest, systemClock } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import type { Leases } from '../../cache/leases/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
@@ -16,6 +16,8 @@ export interface StoredRun {
   readonly session: string;
   /** For each output, whether its registries may be spoken to without verification. */
   readonly insecure: readonly boolean[];
+  /** What they are written through. */
+  readonly trust?: BuildTrust | undefined;
   /** Absent when only its end is remembered. */
   readonly result?: RunResult;
 }
@@ -61,12 +63,15 @@ const MIGRATIONS = [
    INSERT INTO run_parts SELECT uid, '', attempt, at FROM run_attempts;
    DROP TABLE run_attempts;
    CREATE INDEX run_parts_at ON run_parts (at);`,
+  // Tags are written with the same trust, whatever has become of the solve.
+  'ALTER TABLE runs ADD COLUMN trust TEXT',
 ];
 
 interface Row {
   readonly state: RunState;
   readonly session: string;
   readonly insecure: string;
+  readonly trust: string | null;
   readonly result: Uint8Array | null;
 }
 
@@ -85,7 +90,7 @@ export class RunStore {
 
   find({ uid, part, attempt }: RunId): StoredRun | undefined {
     const row = this.#db.get<Row>(
-      'SELECT state, session, insecure, result FROM runs WHERE uid = ? AND part = ? AND attempt = ?',
+      'SELECT state, session, insecure, trust, result FROM runs WHERE uid = ? AND part = ? AND attempt = ?',
       ...[uid, part, attempt],
     );
     if (row === undefined) return undefined;
@@ -93,6 +98,7 @@ export class RunStore {
       state: row.state,
       session: row.session,
       insecure: row.insecure === '' ? [] : row.insecure.split(',').map((one) => one === '1'),
+      ...(row.trust === null ? {} : { trust: JSON.parse(row.trust) as BuildTrust }),
       ...(row.result === null ? {} : { result: v1.ResultResponse.decode(row.result) }),
     };
   }
@@ -143,11 +149,12 @@ export class RunStore {
     for (const digest of digests) if (isDigest(digest)) lease.addBlob(digest);
   }
 
-  #write({ uid, part, attempt }: RunId, { state, session, insecure, result }: StoredRun): void {
+  #write({ uid, part, attempt }: RunId, { state, session, insecure, trust, result }: StoredRun): void {
     this.#db.run(
-      'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       ...[uid, part, attempt, state, this.#now(), session, insecure.map((one) => (one ? '1' : '0')).join(',')],
       result === undefined ? null : v1.ResultResponse.encode(result).finish(),
+      trust === undefined ? null : JSON.stringify(trust),
     );
   }
 

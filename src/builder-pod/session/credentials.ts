@@ -1,5 +1,5 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
-import { type AbortOptions, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, type BuildTrust, toCodedError } from '../../base/index.ts';
 import {
   Auth,
   clientOf,
@@ -16,6 +16,7 @@ import type {
   TokenRequest,
 } from '../../oci/registry-client/index.ts';
 import { type SessionIds, withAnySession } from './group.ts';
+import type { SessionTrusts } from './trusts.ts';
 
 const TIMEOUT_MS = 60_000;
 /** Tokens are short; some carry the groups of their user. */
@@ -34,12 +35,23 @@ export class SessionCredentials implements CredentialProvider {
   readonly #sessions: SessionIds;
 
   readonly #timeoutMs: number;
+  readonly #trusts: Pick<SessionTrusts, 'of'> | undefined;
 
   /** `timeoutMs`: how long a client may take for each answer. */
-  constructor(registry: SessionRegistry, sessions: SessionIds, timeoutMs = TIMEOUT_MS) {
+  constructor(
+    registry: SessionRegistry,
+    sessions: SessionIds,
+    timeoutMs = TIMEOUT_MS,
+    trusts?: Pick<SessionTrusts, 'of'>,
+  ) {
     this.#registry = registry;
     this.#sessions = sessions;
     this.#timeoutMs = timeoutMs;
+    this.#trusts = trusts;
+  }
+
+  get trust(): BuildTrust | undefined {
+    return this.#trusts?.of(this.#sessions());
   }
 
   async credentials(host: string, { signal, scopes }: CredentialOptions): Promise<Credentials> {

@@ -7,6 +7,7 @@ export function heldCredentials(from: CredentialProvider): CredentialProvider {
   const { fetchToken } = from;
   return {
     credentials,
+    trust: from.trust,
     ...(fetchToken === undefined ? {} : { fetchToken: fetchToken.bind(from) }),
     ...(from.identity === undefined ? {} : { identity: remembering(from.identity.bind(from)) }),
   };

@@ -8,3 +8,4 @@ export * from './secrets.ts';
 export * from './session-exports.ts';
 export * from './source-secrets.ts';
 export * from './ssh-agent.ts';
+export * from './trusts.ts';

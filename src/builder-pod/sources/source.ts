@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  type BuildTrust,
   CodedError,
   type Digest,
   invalidArgument,
@@ -125,6 +126,9 @@ export interface SourceSecrets {
     options: WorkOptions,
   ): Promise<({ readonly path: string } & AsyncDisposable) | undefined>;
 }
+
+/** How the connections of the builds of these sessions leave the machine: as the first of them that says so; undefined for as the builder's own. */
+export type TrustOf = (sessions: readonly string[]) => BuildTrust | undefined;
 
 /** An attribute that must be a whole number. `base` 8 for modes. */
 export function numberAttr(

@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  type BuildTrust,
   type ImageReference,
   type Logger,
   type ProxySettings,
@@ -55,12 +56,14 @@ export class RegistryClient implements Disposable {
     { insecure = false, told }: { readonly insecure?: boolean; readonly told?: Caller['told'] } = {},
   ): Repository {
     const mirrors = this.#configOf(domain).mirrors ?? [];
+    const { trust } = credentials;
     return new Repository({
-      origin: this.#endpoint(domain, { insecure }),
-      mirrors: mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain })),
+      origin: this.#endpoint(domain, { insecure, trust }),
+      mirrors: mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain, trust })),
       path,
       caller: { credentials, told },
       insecure,
+      trust: trust?.id,
       tags: this.#tags,
       segments: this.#segments,
     });
@@ -69,7 +72,7 @@ export class RegistryClient implements Disposable {
   /** Whether the registry answers and takes the credentials (GET /v2/). */
   async ping(host: string, credentials: CredentialProvider, options: AbortOptions): Promise<void> {
     const call = { method: 'GET' as const, target: '', expect: [200], scopes: [] };
-    discard(await this.#endpoint(host).request(call, { credentials }, options));
+    discard(await this.#endpoint(host, { trust: credentials.trust }).request(call, { credentials }, options));
   }
 
   #configOf(host: string): RegistryHostOptions {
@@ -78,23 +81,34 @@ export class RegistryClient implements Disposable {
   }
 
   /** `name` is a host, or for mirrors a host and a path below it. */
-  #endpoint(name: string, { insecure = false, mirrorOf }: { insecure?: boolean; mirrorOf?: string } = {}): Endpoint {
-    return this.#endpoints.getOrMake(`${insecure ? 'insecure ' : ''}${name} ${mirrorOf ?? ''}`, () => {
-      const slash = name.indexOf('/');
-      const host = slash < 0 ? name : name.slice(0, slash);
-      return new Endpoint({
-        host,
-        mirrorOf,
-        prefix: slash < 0 ? '' : `${name.slice(slash + 1).replace(/\/+$/, '')}/`,
-        config: { ...this.#configOf(host), ...(insecure ? { insecure } : {}) },
-        configOf: (other) => this.#configOf(other),
-        agents: this.#agents,
-        retry: { ...defaultRetryPolicy, ...this.#options.retry },
-        idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
-        userAgent: this.#options.userAgent ?? 'slipway',
-        logger: this.#options.logger ?? silentLogger,
-      });
-    });
+  #endpoint(
+    name: string,
+    {
+      insecure = false,
+      mirrorOf,
+      trust,
+    }: { readonly insecure?: boolean; readonly mirrorOf?: string; readonly trust: BuildTrust | undefined },
+  ): Endpoint {
+    return this.#endpoints.getOrMake(
+      `${insecure ? 'insecure ' : ''}${name} ${mirrorOf ?? ''} ${trust?.id ?? ''}`,
+      () => {
+        const slash = name.indexOf('/');
+        const host = slash < 0 ? name : name.slice(0, slash);
+        return new Endpoint({
+          host,
+          mirrorOf,
+          prefix: slash < 0 ? '' : `${name.slice(slash + 1).replace(/\/+$/, '')}/`,
+          config: { ...this.#configOf(host), ...(insecure ? { insecure } : {}) },
+          configOf: (other) => this.#configOf(other),
+          agents: this.#agents,
+          trust,
+          retry: { ...defaultRetryPolicy, ...this.#options.retry },
+          idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
+          userAgent: this.#options.userAgent ?? 'slipway',
+          logger: this.#options.logger ?? silentLogger,
+        });
+      },
+    );
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-import { type AbortOptions, digestOf } from '../../base/index.ts';
+import { type AbortOptions, type BuildTrust, digestOf } from '../../base/index.ts';
 
 /** What one may show to a registry. */
 export type Credentials =
@@ -39,6 +39,8 @@ export interface CredentialProvider {
   fetchToken?(request: TokenRequest, options: AbortOptions): Promise<IssuedToken | undefined>;
   /** Where the secret is not told: something that two have in common only if they hold the same one, and can prove it. */
   identity?(host: string, options: CredentialOptions): Promise<string | undefined>;
+  /** How connections with them leave the machine, where that is not how the client's do. */
+  readonly trust?: BuildTrust | undefined;
 }
 
 /** Who wants something of a registry. */

@@ -1,5 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore, sleep } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type BuildTrust,
+  CodedError,
+  isLoopback,
+  type Logger,
+  Semaphore,
+  sleep,
+} from '../../base/index.ts';
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import type { RetryPolicy } from '../blob-download/index.ts';
 import { Authorizer } from './authorizer.ts';
@@ -40,6 +48,8 @@ interface EndpointOptions {
   /** Options of hosts that redirects and token endpoints name. */
   readonly configOf: (host: string) => RegistryHostOptions;
   readonly agents: OutboundAgents;
+  /** Of the builds that talk to it through this object. */
+  readonly trust: BuildTrust | undefined;
   readonly retry: RetryPolicy;
   readonly idleTimeoutMs: number;
   readonly userAgent: string;
@@ -168,7 +178,7 @@ export class Endpoint {
       send: (call, options) =>
         send(
           { ...call, headers: { ...call.headers, 'user-agent': this.options.userAgent } },
-          { ...options, agent: this.options.agents.for(call.url, this.#configFor(call.url)), idleTimeoutMs: 60_000 },
+          { ...options, agent: this.#agentFor(call.url), idleTimeoutMs: 60_000 },
         ),
     });
   }
@@ -186,6 +196,10 @@ export class Endpoint {
 
   #isOwn(url: URL): boolean {
     return url.origin === new URL(this.#origin).origin;
+  }
+
+  #agentFor(url: URL) {
+    return this.options.agents.for(url, this.#configFor(url), this.options.trust);
   }
 
   #configFor(url: URL): RegistryHostOptions {
@@ -230,7 +244,7 @@ export class Endpoint {
         { method: call.method, url, headers, body: call.body },
         {
           signal,
-          agent: this.options.agents.for(url, this.#configFor(url)),
+          agent: this.#agentFor(url),
           idleTimeoutMs: this.options.idleTimeoutMs,
         },
       );

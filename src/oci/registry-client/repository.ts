@@ -81,6 +81,8 @@ interface RepositoryOptions {
   readonly caller: Caller;
   /** Whether it was asked for as insecure. */
   readonly insecure: boolean;
+  /** Id of what connections to it trust, where that is one build's own. */
+  readonly trust: string | undefined;
   readonly tags: TagMemo;
   readonly segments: SegmentBudget;
 }
@@ -97,16 +99,18 @@ export class Repository {
   readonly #caller: Caller;
 
   readonly #insecure: boolean;
+  readonly #trust: string | undefined;
   readonly #tags: TagMemo;
   readonly #segments: SegmentBudget;
 
-  constructor({ origin, mirrors, path, caller, insecure, tags, segments }: RepositoryOptions) {
+  constructor({ origin, mirrors, path, caller, insecure, trust, tags, segments }: RepositoryOptions) {
     this.host = origin.host;
     this.path = path;
     this.#origin = origin;
     this.#mirrors = mirrors;
     this.#caller = caller;
     this.#insecure = insecure;
+    this.#trust = trust;
     this.#tags = tags;
     this.#segments = segments;
   }
@@ -514,9 +518,9 @@ export class Repository {
     };
   }
 
-  /** What was told over a connection that nobody vouches for is not for those who want to be sure. */
+  /** What was told over a connection that nobody vouches for, or one build alone does, is not for those who want to be sure. */
   #tagName(tag: string, insecure: boolean): string {
-    return `${insecure ? 'insecure ' : ''}${this.host}/${this.path}:${tag}`;
+    return `${insecure ? 'insecure ' : ''}${this.#trust === undefined ? '' : `${this.#trust} `}${this.host}/${this.path}:${tag}`;
   }
 
   #manifestCall(method: 'GET' | 'HEAD' | 'PUT' | 'DELETE', reference: string, action: string): RegistryCall {

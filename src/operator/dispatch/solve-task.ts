@@ -26,6 +26,8 @@ interface SolveTaskOptions {
   readonly timeoutMs: number;
   /** Of its pool. */
   readonly limits: wire.slipway.builder.v1.Limits.$Properties | undefined;
+  /** Of the Build. */
+  readonly resources?: wire.slipway.builder.v1.Limits.$Properties | undefined;
   /** namespace/name, for logs. */
   readonly subject: string;
   readonly namespace: string;
@@ -125,7 +127,7 @@ export class SolveTask {
       this.#sources = sources;
       void this.#serveSession();
       const solve = solveRequest(withUploads(plan, this.#session));
-      const { namespace, scope, subject, timeoutMs, limits } = this.#options;
+      const { namespace, scope, subject, timeoutMs, limits, resources } = this.#options;
       await this.#retry('start', this.#options.builderGraceMs, (builder, options) =>
         builder.builder.start(
           {
@@ -136,6 +138,7 @@ export class SolveTask {
             timeoutMs,
             subject,
             ...(limits === undefined ? {} : { limits }),
+            ...(resources === undefined ? {} : { resources }),
           },
           options,
         ),

@@ -335,7 +335,11 @@ describe('what cannot be built is refused at once', () => {
         },
       },
     ],
-    ['what is not built', { trust: { proxy: 'http://proxy' } }, { reason: 'FieldNotBuilt' }],
+    [
+      'certificates that are none',
+      { trust: { caBundle: 'x' } },
+      { class: 'user', message: expect.stringContaining('spec.trust.caBundle') as string },
+    ],
   ])('%s', async (_, spec, failure) => {
     expect((await prepare(spec)).prepared).toMatchObject({ kind: 'refused', failure });
   });

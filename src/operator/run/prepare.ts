@@ -25,7 +25,7 @@ import {
   type SolvePlan,
   workDigest,
 } from '../../plan/index.ts';
-import type { BuildRun, Failure } from '../../resources/index.ts';
+import type { BuildRun, BuildSpec, Failure } from '../../resources/index.ts';
 import { writeScope } from '../known.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
@@ -74,7 +74,8 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     const fluxArtifacts = new Map<string, FluxArtifact>();
     for (const reference of fluxReferences(spec))
       fluxArtifacts.set(fluxKey(reference), await fluxArtifact(reference, run.metadata.namespace as string, options));
-    const values = clusterValues(named, found, fluxArtifacts);
+    const caBundle = caBundleOf(spec.trust?.caBundleFrom, found);
+    const values = { ...clusterValues(named, found), caBundle, fluxArtifacts };
     const { defaultRegistry, sharedCache } = options;
     const plan = planBuild({ spec }, { defaultRegistry, values, sharedCache });
     if (plan.uploads.length > 0 && run.metadata.annotations?.[UPLOADER_ANNOTATION] === undefined)
@@ -190,11 +191,17 @@ class Objects {
 const decoded = (data: Readonly<Record<string, string>> | undefined) =>
   new Map(Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64')] as const));
 
-function clusterValues(
-  named: readonly Reference[],
-  found: Objects,
-  fluxArtifacts: ClusterValues['fluxArtifacts'],
-): ClusterValues {
+function caBundleOf(from: NonNullable<BuildSpec['trust']>['caBundleFrom'], found: Objects): string | undefined {
+  const { configMapKeyRef: map, secretRef } = from ?? {};
+  const field = 'spec.trust.caBundleFrom';
+  const bytes =
+    map !== undefined
+      ? found.keys('ConfigMap', map.name).get(map.key)
+      : secretRef && found.only({ ...secretRef, field });
+  return bytes && Buffer.from(bytes).toString('utf8');
+}
+
+function clusterValues(named: readonly Reference[], found: Objects): Pick<ClusterValues, 'configMaps' | 'knownHosts'> {
   const configMaps = new Map<string, ReadonlyMap<string, Uint8Array>>();
   const knownHosts = new Map<string, string>();
   for (const { kind, name, use } of named) {
@@ -202,7 +209,7 @@ function clusterValues(
     const hosts = use === 'git' ? found.keys(kind, name).get('known_hosts') : undefined;
     if (hosts !== undefined) knownHosts.set(name, Buffer.from(hosts).toString('utf8'));
   }
-  return { configMaps, knownHosts, fluxArtifacts };
+  return { configMaps, knownHosts };
 }
 
 async function sessionSources(

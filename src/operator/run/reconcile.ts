@@ -26,7 +26,7 @@ import {
   type Reconcile,
 } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
-import { buildLimits } from './build-limits.ts';
+import { buildLimits, stepResources } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { cachedBuild, writtenCaches } from './shared-cache.ts';
@@ -345,6 +345,7 @@ export class RunReconciler {
       address: attempt.builder,
       timeoutMs: timeLimit(run, pool).ms,
       limits: buildLimits(pool),
+      resources: stepResources(run.spec.buildSpec, keyOf(run)),
       subject: keyOf(run),
       namespace: run.metadata.namespace as string,
       scope: run.spec.buildSpec.cache?.scope,

@@ -128,6 +128,7 @@ describe('a graph in a spec', () => {
       configMaps: new Map([['c', new Map([['k', Buffer.from('v')]])]]),
       knownHosts: new Map(),
       fluxArtifacts: new Map(),
+      caBundle: undefined,
     });
     const identifiers = ops(planned).flatMap(({ body }) => (body.kind === 'source' ? [body.source.identifier] : []));
     expect(identifiers.sort()).toEqual([

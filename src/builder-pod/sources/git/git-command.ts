@@ -1,6 +1,13 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AbortOptions, OutboundSettings, WorkOptions } from '../../../base/index.ts';
+import { getCACertificates } from 'node:tls';
+import {
+  type AbortOptions,
+  type BuildTrust,
+  DIRECT,
+  type OutboundSettings,
+  type WorkOptions,
+} from '../../../base/index.ts';
 import { makeScratch, run, type Scratch, type WorkerPool } from '../../../sys/index.ts';
 import { gitError } from './remote.ts';
 
@@ -25,8 +32,11 @@ export interface GitAccess {
   readonly agentSocket?: string;
   /** Direct when absent. */
   readonly outbound?: OutboundSettings;
+  /** Of the build. */
+  readonly trust?: BuildTrust;
 }
 
+const CA_FILE = 'ca.pem';
 const NETWORK = ['https', 'http', 'ssh', 'git'];
 
 /** Nothing of the machine's or a user's configuration counts, no hook, helper or prompt runs. */
@@ -56,7 +66,14 @@ export class Git implements AsyncDisposable {
   }
 
   static async open(access: GitAccess, options: WorkOptions & { readonly pool: WorkerPool }): Promise<Git> {
-    const files = access.knownHosts === undefined ? {} : { known_hosts: access.knownHosts };
+    const { knownHosts, trust } = access;
+    const files = {
+      ...(knownHosts === undefined ? {} : { known_hosts: knownHosts }),
+      // git knows one file, in place of the machine's.
+      ...(trust === undefined || trust.ca.length === 0
+        ? {}
+        : { [CA_FILE]: [...getCACertificates('default'), ...trust.ca].join('\n') }),
+    };
     const home = await makeScratch(options.pool, { parent: tmpdir(), prefix: 'slipway-git-', files }, options);
     return new Git(home, access, options);
   }
@@ -98,9 +115,10 @@ export class Git implements AsyncDisposable {
   }
 
   #environment(settings: GitSettings): Record<string, string> {
-    const { knownHosts, agentSocket, outbound } = this.#access;
+    const { knownHosts, agentSocket, outbound = { proxies: DIRECT }, trust } = this.#access;
     const env: Record<string, string> = {
-      ...(outbound === undefined ? {} : outboundVariables(outbound)),
+      ...outboundVariables(trust?.proxies === undefined ? outbound : { ...outbound, proxies: trust.proxies }),
+      ...(trust === undefined || trust.ca.length === 0 ? {} : { GIT_SSL_CAINFO: this.path(CA_FILE) }),
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: this.#home.path,
       XDG_CONFIG_HOME: this.#home.path,

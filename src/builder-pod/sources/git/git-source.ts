@@ -10,6 +10,7 @@ import type {
   SourceKey,
   SourceRequest,
   SourceSecrets,
+  TrustOf,
 } from '../source.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
@@ -32,6 +33,8 @@ interface GitSourceOptions {
   readonly pool: WorkerPool;
   /** Direct when absent. */
   readonly outbound?: OutboundSettings;
+  /** How the connections of the builds of these sessions leave the machine. */
+  readonly trustOf?: TrustOf;
 }
 
 const UNBUILT = ['git.bundle', 'git.checkoutbundle', 'git.sig.pubkey', 'git.sig.requiresignedtag'];
@@ -204,8 +207,10 @@ class GitSource implements SourceInstance {
         : undefined;
     if (agent !== undefined) stack.use(agent);
     const knownHosts = this.#attrs['git.knownsshhosts'];
+    const trust = this.#options.trustOf?.(context.sessions());
     const access: GitAccess = {
       ...(this.#options.outbound === undefined ? {} : { outbound: this.#options.outbound }),
+      ...(trust === undefined ? {} : { trust }),
       // For this host alone: submodules elsewhere and redirects get nothing.
       config:
         header === undefined

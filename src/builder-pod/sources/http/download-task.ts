@@ -13,11 +13,20 @@ import {
 } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { CodedError, type Digest, type ProxySettings, requestWords, transportWords } from '../../../base/index.ts';
+import {
+  type BuildTrust,
+  CodedError,
+  type Digest,
+  isLinkLocal,
+  linkLocal,
+  type ProxySettings,
+  requestWords,
+  transportWords,
+} from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { StreamContext } from '../../../sys/index.ts';
 import { fileNameOf } from './file-name.ts';
@@ -38,6 +47,8 @@ export interface DownloadArgs {
   readonly uid: number;
   readonly gid: number;
   readonly proxies: ProxySettings;
+  /** Of the build. */
+  readonly trust?: BuildTrust;
   readonly maxBytes: number;
   readonly idleTimeoutMs: number;
 }
@@ -163,7 +174,7 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Stre
   if (what.etag !== undefined) headers['if-none-match'] = what.etag;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   if (isLinkLocal(url.hostname)) throw linkLocal(url.hostname);
-  const sent = open(url, args.proxies, { method: what.method, headers, signal, lookup: guardedLookup });
+  const sent = open(url, args, { method: what.method, headers, signal, lookup: guardedLookup });
   sent.setTimeout(args.idleTimeoutMs, () =>
     sent.destroy(
       CodedError.of(
@@ -189,19 +200,9 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Stre
 }
 
 /** Every connection of this source is opened here. */
-function open(url: URL, proxies: ProxySettings, options: RequestOptions): ClientRequest {
-  const agent = new OutboundAgents(proxies, { keepAlive: false }).for(url);
+function open(url: URL, { proxies, trust }: DownloadArgs, options: RequestOptions): ClientRequest {
+  const agent = new OutboundAgents(proxies, { keepAlive: false }).for(url, {}, trust);
   return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { ...options, agent });
-}
-
-/** The cloud's metadata service must not be read by a build. */
-function isLinkLocal(address: string): boolean {
-  const bare = address.replace(/^\[|\]$/g, '').toLowerCase();
-  return isIP(bare) !== 0 && /^(?:::ffff:(?:169\.254\.|a9fe:)|169\.254\.|fe[89ab][0-9a-f]:|fd00:ec2::254$)/.test(bare);
-}
-
-function linkLocal(address: string): CodedError {
-  return CodedError.of('HTTP_LINK_LOCAL', `${address} is a link-local address, which builds may not read`);
 }
 
 const guardedLookup: LookupFunction = (hostname, options, callback) => {

@@ -1,4 +1,5 @@
 import {
+  type BuildTrust,
   CodedError,
   DIRECT,
   type Digest,
@@ -21,6 +22,7 @@ import {
   type SourceKey,
   type SourceRequest,
   type SourceSecrets,
+  type TrustOf,
 } from '../source.ts';
 import type { DownloadArgs, DownloadResult } from './download-task.ts';
 import { fileNameOf } from './file-name.ts';
@@ -28,6 +30,8 @@ import { fileNameOf } from './file-name.ts';
 interface HttpSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
+  /** How the connections of the builds of these sessions leave the machine. */
+  readonly trustOf?: TrustOf;
   /** Direct when absent. */
   readonly proxies?: ProxySettings;
   /** Where downloads are received, hashed and written: many wait in it at once. */
@@ -173,6 +177,7 @@ class HttpSource implements SourceInstance {
   async #fetch(context: OpContext): Promise<ImmutableRef> {
     const { signal, owner, scope } = context;
     const { refs } = this.#options;
+    const trust = this.#options.trustOf?.(context.sessions());
     const id = digestOf(
       goJson([
         scope,
@@ -183,6 +188,8 @@ class HttpSource implements SourceInstance {
         this.#gid,
         this.#authSecret,
         this.#headers,
+        // What a server said to one is nothing to who would have asked another.
+        ...(trust === undefined ? [] : [trust.id]),
       ]),
     );
     using _turn = await this.#mutex.acquire(id, { signal });
@@ -197,7 +204,7 @@ class HttpSource implements SourceInstance {
         description: `http url ${this.#shown}`,
         recordType: 'regular',
       });
-      const result = await this.#download(target, earlier === undefined ? undefined : known?.etag, context);
+      const result = await this.#download(target, earlier === undefined ? undefined : known?.etag, trust, context);
       if (result.status === 'unchanged') {
         await target.release();
         return this.#accept(known as Known, earlier as ImmutableRef);
@@ -222,7 +229,12 @@ class HttpSource implements SourceInstance {
     return ref;
   }
 
-  async #download(target: MutableRef, etag: string | undefined, context: OpContext): Promise<DownloadResult> {
+  async #download(
+    target: MutableRef,
+    etag: string | undefined,
+    trust: BuildTrust | undefined,
+    context: OpContext,
+  ): Promise<DownloadResult> {
     const authorization = await this.#authorization(context);
     await using mounted = await target.mount(context);
     const args: DownloadArgs = {
@@ -238,6 +250,7 @@ class HttpSource implements SourceInstance {
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
       ...(authorization === undefined ? {} : { authorization }),
       ...(etag === undefined ? {} : { etag }),
+      ...(trust === undefined ? {} : { trust }),
     };
     const started = Date.now();
     return await this.#options.pool.run(task('download'), args, {
