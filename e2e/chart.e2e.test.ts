@@ -102,6 +102,7 @@ const BESIDE: Readonly<Record<string, object>> = {
   'crds.keep': {},
   'registryCache.spec': { ...SHORT, 'registryCache.ref': 'r.example.com/cache' },
   'certificates.names': CERT_MANAGER,
+  'certificates.operator': GENERATED,
   'certificates.certManager.issuerRef': CERT_MANAGER,
   'certificates.certManager.enabled': { ...GENERATED, 'certificates.certManager.issuerRef.name': 'i' },
 };

@@ -108,6 +108,7 @@ const operatorOptions = z.object({
     .optional(),
   'api-tls': z.string().min(1).optional(),
   'registry-cache': z.string().min(1).optional(),
+  certificates: z.string().min(1).optional(),
   'builders-namespace': objectName('must be a namespace').optional(),
   'builder-image': z.string().min(1).max(512).optional(),
   'builder-secret': objectName('must be the name of a Secret').default('slipway-builder-tls'),
@@ -132,6 +133,8 @@ export interface OperatorCommand {
   readonly builderGraceMs: number;
   readonly metricsAddress: string;
   readonly defaultRegistry: string | undefined;
+  /** File of the certificates that the operator keeps. */
+  readonly certificates: string | undefined;
   /** File of the BuilderPools that the operator keeps. */
   readonly pools: string | undefined;
   /** Where the API of logs is served. */
@@ -315,6 +318,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     apiAddress: data['api-addr'],
     apiTls: data['api-tls'],
     registryCache: data['registry-cache'],
+    certificates: data.certificates,
     builderPods:
       namespace === undefined || image === undefined
         ? undefined

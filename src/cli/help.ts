@@ -70,6 +70,7 @@ Flags:
       --pools FILE               BuilderPools (YAML) that the operator makes, and sets back to what the file says when it begins to lead
       --api-addr ADDRESS         host:port of the API that serves the logs of runs, behind the APIService v1alpha1.logs.slipway.build (default: none)
       --api-tls DIR              its certificate: tls.crt, tls.key and ca.crt, which the APIService is given; read again as they turn
+      --certificates FILE        certificates (YAML) that the operator makes and renews, each in a Secret, with the authority slipway-ca of its own (default: none)
       --registry-cache FILE      cache (YAML, as spec.cache of a BuilderPool) of all runs whose pool has none of its own
       --builders-namespace NS    where the builders of managed BuilderPools run as pods (default: none; it runs no builders)
       --builder-image IMAGE      their image, where a pool names none

@@ -1,10 +1,11 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
-import type { BuilderPool, PoolCache } from '../resources/index.ts';
+import type { BuilderPool, KeptCertificate, PoolCache } from '../resources/index.ts';
 import { Access } from './api/access.ts';
 import { type ApiCertificate, serveApi } from './api/api.ts';
 import { apiHandlers } from './api/routes.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
+import { keepCertificates } from './certificates/keep.ts';
 import { conditionOf } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
@@ -52,6 +53,8 @@ interface OperatorOptions extends AbortOptions {
   readonly builderGraceMs: number;
   /** Made, and set back to this, when the operator begins to lead. */
   readonly keptPools: readonly BuilderPool[];
+  /** Made and renewed while the operator leads. */
+  readonly certificates: readonly KeptCertificate[];
   /** For pools whose builders the operator runs itself; undefined where it runs none. */
   readonly builderPods: PodSettings | undefined;
   /** Objects of each kind that are reconciled at once. */
@@ -61,6 +64,8 @@ interface OperatorOptions extends AbortOptions {
 }
 
 const LEASE = 'slipway-operator';
+/** Secret of the operator's own authority, beside the Lease. */
+const AUTHORITY = 'slipway-ca';
 /** After which a pool is looked at for runs that wait: many come at once. */
 const DEMAND_MS = 100;
 
@@ -238,6 +243,14 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
             await Promise.all([
               ...[buildController, runController, poolController].map((one) => one.run(leadership)),
               keepPools(client, options.keptPools, { ...leadership, log }),
+              ...(options.certificates.length === 0
+                ? []
+                : [
+                    keepCertificates({
+                      ...{ client, log, certificates: options.certificates, signal: leadership.signal },
+                      authority: { namespace: options.leaseNamespace, name: AUTHORITY },
+                    }),
+                  ]),
               keepCachesPruned(
                 {
                   ...{ client, pools, runs, events, log, proxies: options.proxies },

@@ -4,6 +4,7 @@ export { type BuildSpec, buildSpec } from './build-spec.ts';
 export * from './builder-pool.ts';
 export { parseByteSize } from './byte-size.ts';
 export { CACHE_SECRETS, CACHE_STORES, type CacheMounts, type CacheSource, type CacheTarget } from './cache-spec.ts';
+export type { KeptCertificate } from './certificates.ts';
 export { parseCpuMillis } from './cpus.ts';
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
@@ -16,7 +17,7 @@ export {
   type LlbGraph,
   STEP_KINDS,
 } from './llb-graph.ts';
-export { checkBuild, parseBuild, parseBuilderPools, parsePoolCache } from './load.ts';
+export { checkBuild, parseBuild, parseBuilderPools, parseKeptCertificates, parsePoolCache } from './load.ts';
 export type { PoolCache } from './pool-cache.ts';
 export type { NamedContext, Source } from './source.ts';
 export {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
 import { type Build, build } from './build.ts';
 import { type BuilderPool, builderPool } from './builder-pool.ts';
+import { type KeptCertificate, keptCertificates } from './certificates.ts';
 import { type PoolCache, poolCache } from './pool-cache.ts';
 
 /** Longest manifest that is read, in characters. */
@@ -30,6 +31,11 @@ export function parseBuilderPools(text: string, filename: string): readonly Buil
 /** Reads the cache of a cluster from YAML. @throws CodedError invalid_argument as {@link parseBuild} */
 export function parsePoolCache(text: string, filename: string): PoolCache {
   return check(poolCache, readManifest(text, filename, loadYaml), filename, 'registry cache');
+}
+
+/** Certificates of a file, which the operator keeps. @throws CodedError invalid_argument */
+export function parseKeptCertificates(text: string, filename: string): readonly KeptCertificate[] {
+  return check(keptCertificates, readManifest(text, filename, loadYaml), filename, 'list of certificates');
 }
 
 function readManifest<T>(

@@ -5,7 +5,7 @@
 {{- default (printf "%s-client" (include "slipway.builder.name" .)) .Values.certificates.existing.clientSecret -}}
 {{- end -}}
 
-{{- /* How certificates come to be: existing, certManager or generated. */ -}}
+{{- /* How certificates come to be: existing, certManager, operator or generated. */ -}}
 {{- define "slipway.certificates.from" -}}
 {{- $existing := .Values.certificates.existing -}}
 {{- if or $existing.builderSecret $existing.clientSecret -}}
@@ -21,6 +21,8 @@ existing
 {{- fail "certificates.certManager.issuerRef.name: name a ClusterIssuer whose authority signs for nobody else" -}}
 {{- end -}}
 certManager
+{{- else if .Values.certificates.operator -}}
+operator
 {{- else -}}
 generated
 {{- end -}}
@@ -35,6 +37,14 @@ generated
 {{- if or (regexMatch "^[0-9.]+$" .) (contains ":" .) }}{{ $ips = append $ips . }}{{ else }}{{ $dns = append $dns . }}{{ end -}}
 {{- end -}}
 {{- dict "dns" $dns "ips" $ips | toYaml -}}
+{{- end -}}
+
+{{- /* What the operator is to keep, as its flag --certificates has it. */ -}}
+{{- define "slipway.certificates.kept" -}}
+{{- $names := include "slipway.builder.names" . | fromYaml -}}
+{{- $server := dict "usage" "server" "commonName" "builder" "names" (concat $names.dns $names.ips) "secret" (dict "namespace" (include "slipway.builder.namespace" .) "name" (include "slipway.builder.secret" .)) -}}
+{{- $client := dict "usage" "client" "commonName" "slipway-operator" "secret" (dict "namespace" .Release.Namespace "name" (include "slipway.client.secret" .)) -}}
+{{- list $server $client | toYaml -}}
 {{- end -}}
 
 {{- /*

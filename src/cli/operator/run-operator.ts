@@ -5,7 +5,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { runOperator } from '../../operator/index.ts';
-import { parseBuilderPools, parsePoolCache } from '../../resources/index.ts';
+import { parseBuilderPools, parseKeptCertificates, parsePoolCache } from '../../resources/index.ts';
 import type { OperatorCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 
@@ -38,6 +38,10 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
       command.registryCache === undefined
         ? undefined
         : readFlagFile('registry-cache', command.registryCache, parsePoolCache),
+    certificates:
+      command.certificates === undefined
+        ? []
+        : readFlagFile('certificates', command.certificates, parseKeptCertificates),
     builderPods: builderPods && {
       namespace: builderPods.namespace,
       image: builderPods.image,
