@@ -74,6 +74,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'operator.builderGrace': '7s',
   'operator.leaseDuration': '7s',
   'tests.timeout': '7m',
+  'logs.retention': '7h',
   'builders.pool.endpoints': [{ address: 'elsewhere.example.com:1', capacity: 2 }],
   'builders.pool.spec': { runsPerNamespace: 3 },
   'registryCache.spec': { mounts: true },

@@ -20,7 +20,10 @@ describe('logs of runs', () => {
   beforeAll(async () => {
     registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false });
     gate = await startGate();
-    world = await startOperatorWorld(work.path, { logs: true, operatorFlags: ['--lease-duration', '9s'] });
+    world = await startOperatorWorld(work.path, {
+      logs: true,
+      operatorFlags: ['--lease-duration', '9s', '--log-retention', '24h'],
+    });
     await world.pushBase(`${registry.host}/base`);
     await world.cluster.must([
       ...['wait', '--for=condition=Available', '--timeout=120s', 'apiservice/v1alpha1.logs.slipway.build'],
@@ -190,6 +193,27 @@ describe('logs of runs', () => {
     expect(runs.length).toBe(2);
     await world.until('buildruns', runs[1]?.metadata.name as string, ({ status }) => status?.phase === 'Cancelled');
     gate.open('waits');
+  });
+
+  test('are there when their builder is gone, and go with their run', async () => {
+    const name = (await world.build('slow'))?.status?.lastRun?.name as string;
+    const uid = (await world.run(name))?.metadata.uid as string;
+    const manifest = `${registry.url}/v2/slow/manifests/slipway-log-${uid}-1`;
+    const found = () => fetch(manifest, { headers: { accept: 'application/vnd.oci.image.manifest.v1+json' } });
+    await expect.poll(async () => (await found()).status, { timeout: 30_000 }).toBe(200);
+    expect(await (await found()).json()).toMatchObject({
+      artifactType: 'application/vnd.slipway.build.log.v1',
+      layers: [{ mediaType: 'application/vnd.slipway.build.log.v1+gzip' }],
+    });
+    const before = await plugin('logs', 'slow');
+    expect(before.code, before.output).toBe(0);
+    await world.builders[0]?.stop('SIGKILL');
+    const after = await plugin('logs', 'slow');
+    expect(after.stdout, after.output).toBe(before.stdout);
+    // One that failed has its log kept as well.
+    expect((await plugin('logs', 'broken', '--tail', '1')).stdout).toMatch(/ Failed/);
+    await world.cluster.must(['delete', 'buildrun', name]);
+    await expect.poll(async () => (await found()).status, { timeout: 30_000 }).toBe(404);
   });
 
   test('without the API a command says what the run itself tells', async () => {

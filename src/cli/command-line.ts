@@ -1,6 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
+import { parseDuration } from '../resources/index.ts';
 import { readArguments, readFlags } from './arguments.ts';
 import { type AttestationFlags, attestationFlags, withImpliedValues } from './attestation-flags.ts';
 import { type CacheCommand, cacheCommand, cacheOptions } from './cache-command.ts';
@@ -107,6 +108,10 @@ const operatorOptions = z.object({
     .regex(/:[0-9]{1,5}$/, 'must be host:port')
     .optional(),
   'api-tls': z.string().min(1).optional(),
+  'log-retention': z
+    .string()
+    .regex(/^[1-9][0-9]{0,5}[hms]$/, 'must be a time, e.g. 168h')
+    .optional(),
   'registry-cache': z.string().min(1).optional(),
   certificates: z.string().min(1).optional(),
   'builders-namespace': objectName('must be a namespace').optional(),
@@ -141,6 +146,8 @@ export interface OperatorCommand {
   readonly apiAddress: string | undefined;
   /** Folder of its certificate. */
   readonly apiTls: string | undefined;
+  /** How long logs are kept in registries. */
+  readonly logRetentionMs: number | undefined;
   /** File of the cache that all runs have. */
   readonly registryCache: string | undefined;
   /** Of the pods that are builders; undefined where the operator runs none. */
@@ -317,6 +324,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     pools: data.pools,
     apiAddress: data['api-addr'],
     apiTls: data['api-tls'],
+    logRetentionMs: data['log-retention'] === undefined ? undefined : parseDuration(data['log-retention']),
     registryCache: data['registry-cache'],
     certificates: data.certificates,
     builderPods:

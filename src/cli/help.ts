@@ -77,6 +77,7 @@ Flags:
       --builder-secret NAME      Secret of that namespace with the builders' ca.crt, tls.crt and tls.key (default slipway-builder-tls)
       --builder-client-secret N  Secret of the Lease's namespace with the operator's own towards them (default slipway-builder-client)
       --builder-server-name N    the name that the builders' certificate has (default slipway-builder)
+      --log-retention TIME       how long the logs of runs are kept beside their images, e.g. 168h (default: no longer than their builders have them)
       --workers N                objects of each kind in work at once (default 8)
       --log-format FORMAT        json or text (default json)
       --log-level LEVEL          debug, info, warn or error (default info)

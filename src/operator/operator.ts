@@ -9,6 +9,7 @@ import { keepCertificates } from './certificates/keep.ts';
 import { conditionOf } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
+import { builderOrKept, KeptLogs } from './logs/kept-logs.ts';
 import { RunBuilders } from './logs/run-builders.ts';
 import { builderLog } from './logs/sources.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
@@ -59,6 +60,8 @@ interface OperatorOptions extends AbortOptions {
   readonly builderPods: PodSettings | undefined;
   /** Objects of each kind that are reconciled at once. */
   readonly workers: number;
+  /** How long logs of runs that are over are kept in registries; they are not where undefined. */
+  readonly logRetentionMs: number | undefined;
   /** Where the API of logs is served, and with what certificate; it is not where absent. */
   readonly api: { readonly address: string; readonly certificate: () => Promise<ApiCertificate> } | undefined;
 }
@@ -157,6 +160,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     clusterCache: options.registryCache,
     builderGraceMs: options.builderGraceMs,
     wake: (key) => runController.add(key),
+    keepLog: (uid, attempt) => keptLogs?.keep(uid, attempt, { signal: life }) ?? Promise.resolve(),
   });
   const runController = controller(
     'buildrun',
@@ -198,6 +202,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     if (change.kind === 'gone') {
       troubles.forget('buildrun', keyOf(change.object));
       runReconciler.gone(change.object);
+      if (leading) void keptLogs?.forget(change.object, { signal: life });
     } else runController.add(keyOf(change.object));
   });
   metrics.observe({
@@ -214,15 +219,33 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   });
 
   await using served = new AsyncDisposableStack();
+  // Calls of its own: whoever asks for logs keeps no reconcile waiting.
+  const kube = served.use(openKubeClient(options.config, metrics, options.proxies));
+  const runBuilders = served.use(new RunBuilders(kube, pools, options.builderPods));
+  const ofBuilder = builderLog(runBuilders);
+  const keptLogs =
+    options.logRetentionMs === undefined
+      ? undefined
+      : served.use(
+          new KeptLogs({
+            ...{
+              kube,
+              runs,
+              proxies: options.proxies,
+              builderLog: ofBuilder,
+              retentionMs: options.logRetentionMs,
+              log,
+            },
+            prepare: (run, of) => runReconciler.prepare(run, of),
+          }),
+        );
+  const attemptLog = keptLogs === undefined ? ofBuilder : builderOrKept(ofBuilder, keptLogs.read);
   try {
     await Promise.all([builds.synced, runs.synced, pools.synced, pods?.synced]);
     synced = true;
     if (options.api !== undefined) {
-      // Calls of its own: whoever asks it much keeps no reconcile waiting.
-      const kube = served.use(openKubeClient(options.config, metrics, options.proxies));
-      const runBuilders = served.use(new RunBuilders(kube, pools, options.builderPods));
       const handlers = apiHandlers({
-        ...{ kube, runs, builds, builders: runBuilders, attemptLog: builderLog(runBuilders) },
+        ...{ kube, runs, builds, builders: runBuilders, attemptLog },
         ...{ access: new Access(kube), now: () => kube.now() },
       });
       const serving = serveApi({ ...options.api, kube, handlers, log: log.child({ part: 'api' }), signal: life });
@@ -251,6 +274,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
                       authority: { namespace: options.leaseNamespace, name: AUTHORITY },
                     }),
                   ]),
+              keptLogs?.sweep(leadership),
               keepCachesPruned(
                 {
                   ...{ client, pools, runs, events, log, proxies: options.proxies },

@@ -33,6 +33,7 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
     defaultRegistry: command.defaultRegistry,
     builderGraceMs: command.builderGraceMs,
     api: apiOf(command),
+    logRetentionMs: command.logRetentionMs,
     keptPools: command.pools === undefined ? [] : readFlagFile('pools', command.pools, parseBuilderPools),
     registryCache:
       command.registryCache === undefined

@@ -13,11 +13,15 @@ export type AttemptLog = (
   options: AbortOptions & { readonly follow: boolean },
 ) => AsyncIterable<StatusResponse>;
 
+const READY_MS = 5000;
+
 /** From the builder that the attempt is, or was, on. */
 export function builderLog(builders: RunBuilders): AttemptLog {
   return async function* (run, attempt, { signal, follow }) {
     using found = await builders.open(attempt, { signal });
     const id = { runUid: run.metadata.uid as string, part: '', attempt: attempt.number };
+    // A pod that is gone does not refuse, it is silent.
+    if (!follow || attempt.completedAt !== undefined) await found.client.ready({ signal, timeoutMs: READY_MS });
     try {
       yield* found.client.builder.attach({ id, recorded: true, follow }, { signal });
     } catch (error) {

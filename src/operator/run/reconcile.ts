@@ -2,7 +2,9 @@ import { type AbortOptions, CodedError, type Logger } from '../../base/index.ts'
 import type { SharedCache } from '../../plan/index.ts';
 import {
   type BuilderPool,
+  type BuildRun,
   type BuildRunStatus,
+  type BuildSpec,
   DEFAULT_POOL,
   endpointsOf,
   isOver,
@@ -47,6 +49,8 @@ interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCach
   readonly log: Logger;
   /** How long a builder may be silent before its runs go elsewhere. */
   readonly builderGraceMs: number;
+  /** Keeps the log of an attempt that is over; does not fail. */
+  readonly keepLog?: ((uid: string, attempt: number) => Promise<void>) | undefined;
   /** Has the run looked at again. */
   readonly wake: (key: KeyText) => void;
 }
@@ -154,11 +158,15 @@ export class RunReconciler {
 
   async #prepared(run: KnownRun, { signal }: AbortOptions): Promise<Prepared | undefined> {
     if ((run.status?.phase ?? 'Pending') !== 'Pending' || run.spec.cancel !== undefined) return undefined;
-    return await this.#prepare(run, { signal });
+    return await this.prepare(run, { signal });
   }
 
-  /** From the whole of the run, which is got for it. */
-  async #prepare(run: KnownRun, { signal }: AbortOptions): Promise<Prepared> {
+  /** From the whole of the run, which is got for it unless a spec is given in its place. */
+  async prepare(run: KnownRun, { signal, spec }: AbortOptions & { readonly spec?: BuildSpec }): Promise<Prepared> {
+    if (spec !== undefined) {
+      const whole = { ...run, spec: { ...run.spec, buildSpec: spec } } as BuildRun;
+      return await prepareRun(whole, { ...this.#parts, sharedCache: this.#sharedCache(run), signal });
+    }
     if (run.fault !== undefined) return { kind: 'refused', failure: { class: 'user', ...run.fault } };
     const whole = await this.#parts.client.get(buildRunType, run.metadata, { signal });
     if (whole.metadata.uid !== run.metadata.uid) throw new CodedError('aborted', 'the run is another by now');
@@ -325,6 +333,7 @@ export class RunReconciler {
     void (async () => {
       // Before a cancelled solve is forgotten, its builder must have been told.
       if (task.view.kind === 'running') await task.cancel(why);
+      await this.#parts.keepLog?.(uid, task.attempt);
       await task.acknowledge();
       this.#ending.delete(task);
     })();
@@ -351,7 +360,7 @@ export class RunReconciler {
       scope: run.spec.buildSpec.cache?.scope,
       builder: () => builders.client(attempt.builder),
       prepare: async (options) => {
-        const prepared = await this.#prepare(run, options);
+        const prepared = await this.prepare(run, options);
         if (prepared.kind === 'ready') return prepared;
         if (prepared.kind === 'waiting') throw CodedError.of('REFERENCE_GONE', prepared.message);
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
