@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tool } from '../test/tools.ts';
+import { callsOf, rightsOf } from './support/audit.ts';
 import { startBuilder } from './support/builder.ts';
 import { BASE, building, makeContext } from './support/context.ts';
 import { root } from './support/paths.ts';
@@ -14,6 +15,21 @@ const NAMESPACE = 'slipway-system';
 const BUILDERS = 'slipway-builders';
 /** Of Builds and what is made by them. */
 const TEAM = 'slipway-e2e-team';
+
+/** Rights for what does not happen in this suite, and what they are for. */
+const NOT_CALLED_HERE: Readonly<Record<string, string>> = {
+  '/events patch': 'an Event that is told again',
+  '/serviceaccounts get': 'spec.serviceAccountName',
+  'slipway.build/builderpools create': 'the pools of a file: what applying an object that is not there needs',
+  'slipway.build/buildruns delete': 'spec.historyLimit',
+  'slipway.build/buildruns patch': 'a run that a newer one takes the place of',
+  ...Object.fromEntries(
+    ['buckets', 'gitrepositories', 'ocirepositories'].map((kind) => [
+      `source.toolkit.fluxcd.io/${kind} get`,
+      'spec.source.flux',
+    ]),
+  ),
+};
 
 /** What a new user does: Helm installs Slipway, a Build is applied, and its image runs. */
 describe('Slipway on a cluster', () => {
@@ -121,6 +137,15 @@ describe('Slipway on a cluster', () => {
     const attempts = ['get', 'buildruns', '-n', TEAM, '-o'];
     const field = '{range .items[?(@.spec.buildRef.name=="waiting")]}{.status.attempts[*].number} {end}';
     expect(await cluster.must([...attempts, `jsonpath=${field}`])).toBe('1 ');
+  });
+
+  test('the operator calls for what its roles let it do, and for nothing else', async () => {
+    if (cluster.auditLog === undefined) return;
+    const account = { namespace: NAMESPACE, name: 'slipway-operator' };
+    const { done, refused } = callsOf(cluster.auditLog, `system:serviceaccount:${NAMESPACE}:${account.name}`);
+    expect(refused).toEqual([]);
+    const unused = [...(await rightsOf(cluster, account))].filter((right) => !done.has(right));
+    expect(unused.sort()).toEqual(Object.keys(NOT_CALLED_HERE).sort());
   });
 
   test('its end takes all that it brought, but for Builds', async () => {

@@ -9,6 +9,8 @@ export interface PodCluster extends Kubectl, AsyncDisposable {
   readonly kubeconfig: string;
   /** `host:port` of a registry, for pods, nodes and tests alike; without TLS when the cluster is of this machine's own. */
   readonly registry: string;
+  /** What service accounts asked the API server for, an audit event a line; undefined when tests did not start it. */
+  readonly auditLog: string | undefined;
   /** What the cluster has of the machine is named so; undefined when tests did not start it. */
   readonly ownName: string | undefined;
 }
@@ -29,6 +31,7 @@ export async function openPodCluster(folder: string): Promise<PodCluster> {
       ...kubectlOf(kubeconfig, home),
       kubeconfig,
       registry,
+      auditLog: undefined,
       ownName: undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
@@ -38,6 +41,7 @@ export async function openPodCluster(folder: string): Promise<PodCluster> {
     ...kubectlOf(node.kubeconfig, home),
     kubeconfig: node.kubeconfig,
     registry: node.registry,
+    auditLog: node.auditLog,
     ownName: node.name,
     [Symbol.asyncDispose]: () => node[Symbol.asyncDispose](),
   };

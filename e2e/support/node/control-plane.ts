@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { tool } from '../../../test/tools.ts';
 import { isApiServerReady } from '../api-server.ts';
@@ -9,6 +10,8 @@ import type { Namespaces } from './namespaces.ts';
 export interface ControlPlane {
   /** Of a cluster admin. */
   readonly kubeconfig: string;
+  /** What service accounts asked for: an audit event a line. */
+  readonly auditLog: string;
   /** Writes the kubeconfig of a component. */
   kubeconfigOf(user: string, organization?: string): Promise<string>;
 }
@@ -31,6 +34,9 @@ export async function startControlPlane(folder: string, namespaces: Namespaces, 
   const towardsExtensions = await ca.issue('front-proxy-client');
   const accounts = path.join(folder, 'service-accounts.key');
   await must('openssl', ['genrsa', '-out', accounts, '2048']);
+  const auditLog = path.join(folder, 'audit.log');
+  const auditPolicy = path.join(folder, 'audit-policy.json');
+  writeFileSync(auditPolicy, JSON.stringify(AUDIT_POLICY));
   const api = namespaces.start('apiserver', tool('kube-apiserver'), [
     ...['--etcd-servers', etcd, '--bind-address', node, '--advertise-address', node, '--secure-port', '6443'],
     ...['--service-cluster-ip-range', services, '--client-ca-file', ca.cert, '--cert-dir', folder],
@@ -50,6 +56,7 @@ export async function startControlPlane(folder: string, namespaces: Namespaces, 
     ...['--requestheader-username-headers', 'X-Remote-User', '--requestheader-group-headers', 'X-Remote-Group'],
     ...['--requestheader-extra-headers-prefix', 'X-Remote-Extra-', '--enable-aggregator-routing=true'],
     ...['--proxy-client-cert-file', towardsExtensions.cert, '--proxy-client-key-file', towardsExtensions.key],
+    ...['--audit-policy-file', auditPolicy, '--audit-log-path', auditLog, '--audit-log-mode', 'blocking'],
     ...['--profiling=false'],
   ]);
   const url = `https://${node}:6443`;
@@ -77,7 +84,19 @@ export async function startControlPlane(folder: string, namespaces: Namespaces, 
     ...['--cluster-cidr', pods, '--service-cluster-ip-range', services, '--enable-hostpath-provisioner=true'],
   ]);
   namespaces.start('scheduler', tool('kube-scheduler'), asUser(scheduler));
-  return { kubeconfig, kubeconfigOf };
+  return { kubeconfig, auditLog, kubeconfigOf };
 }
 
 const NAME = 'e2e';
+
+/** Each call of an account once, when it is answered. */
+const AUDIT_POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived', 'ResponseStarted', 'Panic'],
+  rules: [
+    { level: 'None', userGroups: ['system:nodes'] },
+    { level: 'None', namespaces: ['kube-system'], userGroups: ['system:serviceaccounts:kube-system'] },
+    { level: 'Metadata', userGroups: ['system:serviceaccounts'] },
+  ],
+};

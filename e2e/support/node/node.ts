@@ -18,6 +18,8 @@ export interface NodeCluster extends AsyncDisposable {
   readonly name: string;
   /** Of a cluster admin. */
   readonly kubeconfig: string;
+  /** What service accounts asked the API server for: an audit event a line. */
+  readonly auditLog: string;
   /** `host:port` of a registry without TLS, for pods, the node and tests alike. */
   readonly registry: string;
 }
@@ -65,6 +67,7 @@ export async function startNodeCluster(folder: string): Promise<NodeCluster> {
   return {
     name,
     kubeconfig: plane.kubeconfig,
+    auditLog: plane.auditLog,
     registry,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
