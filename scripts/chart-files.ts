@@ -121,14 +121,18 @@ function typeOf(value: unknown): string {
   return typeof value === 'number' ? 'integer' : typeof value;
 }
 
-/** The BuilderPool's own fields, but for its endpoints. */
+/** The BuilderPool's own fields, but for its builders. */
 function poolSpec(): Schema {
   const kind = KINDS.find((one) => one.kind === 'BuilderPool')!;
   const crd = customResourceDefinition(kind) as {
     readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] };
   };
-  const { endpoints: _, ...properties } = crd.spec.versions[0]!.schema.openAPIV3Schema.properties!['spec']!.properties!;
-  const { required: __, ...closed } = close({ type: 'object', properties });
+  const {
+    endpoints: _,
+    managed: __,
+    ...properties
+  } = crd.spec.versions[0]!.schema.openAPIV3Schema.properties!['spec']!.properties!;
+  const { required: ___, ...closed } = close({ type: 'object', properties });
   return closed;
 }
 

@@ -76,7 +76,7 @@ const TLS = '/etc/slipway/tls';
 /** What of a limited volume builders use: what they clear is not free at once, and a pod that is over its limit is evicted. */
 const USED_SHARE = 0.8;
 /** What a builder has, beside what it gives its runs, to end itself. */
-const END_SECONDS = 20;
+const END_SECONDS = 30;
 
 /** `podIP:port`, as clients take it. */
 export function addressOf({ status }: Pod): string | undefined {
@@ -210,7 +210,7 @@ function podParts(
         image: managed.image ?? settings.image,
         ...given('imagePullPolicy', managed.imagePullPolicy),
         command: ['buildkitd'],
-        args: builderArgs(managed),
+        args: builderArgs(managed, graceMs),
         ...given('env', managed.env),
         ports: [{ name: 'grpc', containerPort: PORT }],
         // A first start on a full volume sweeps what an earlier one left.
@@ -284,7 +284,7 @@ const IN_USER_NAMESPACE = {
   appArmorProfile: { type: 'Unconfined' },
 };
 
-function builderArgs({ bindAddress, capacity, gc = {}, storage, args = [] }: Managed): string[] {
+function builderArgs({ bindAddress, capacity, gc = {}, storage, args = [] }: Managed, graceMs: number): string[] {
   const limit = storage?.emptyDir?.sizeLimit;
   const most = limit === undefined ? undefined : `${Math.floor((parseByteSize(limit) * USED_SHARE) / 1e6)}MB`;
   const flag = (name: string, value: string | number | undefined) =>
@@ -297,6 +297,7 @@ function builderArgs({ bindAddress, capacity, gc = {}, storage, args = [] }: Man
     `--tlscert=${TLS}/tls.crt`,
     `--tlskey=${TLS}/tls.key`,
     '--log-format=json',
+    `--drain-timeout=${Math.ceil(graceMs / 1000)}s`,
     ...flag('max-runs', capacity),
     ...flag('oci-worker-gc-max-used-space', gc.maxUsedSpace ?? most),
     ...flag('oci-worker-gc-reserved-space', gc.reservedSpace),

@@ -206,11 +206,16 @@ test('a pod is owned by its pool, privileged in the builders’ namespace, and h
   expect(pod.spec).toMatchObject({
     nodeSelector: { 'kubernetes.io/arch': 'arm64', 'kubernetes.io/os': 'linux' },
     automountServiceAccountToken: false,
-    terminationGracePeriodSeconds: 80,
+    terminationGracePeriodSeconds: 90,
     containers: [
       {
         image: 'builder:1',
-        args: expect.arrayContaining(['--max-runs=3', '--oci-worker-gc-max-used-space=8589MB', '--debug']),
+        args: expect.arrayContaining([
+          '--max-runs=3',
+          '--drain-timeout=60s',
+          '--oci-worker-gc-max-used-space=8589MB',
+          '--debug',
+        ]),
         securityContext: { privileged: true },
       },
     ],
