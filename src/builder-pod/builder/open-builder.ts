@@ -27,7 +27,7 @@ import {
 import type { TrustedRepositories } from '../../oci/signature/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { CacheStores, cacheTypes, MountCaches } from '../caches/index.ts';
-import { type CacheImporters, Engine, PulledTally } from '../engine/index.ts';
+import { type BuildObserver, type CacheImporters, Engine, PulledTally } from '../engine/index.ts';
 import {
   createExecutor,
   findRuntimes,
@@ -103,6 +103,8 @@ interface BuilderOptions {
   readonly ownIdentity?: ReadonlySet<string>;
   /** Of what is sent while builds go on, of all of them together; see docs/buildkitd.md. */
   readonly outflow?: OutflowBounds;
+  /** Told of every build, and of what registries answer. */
+  readonly metrics?: { readonly observe: BuildObserver; readonly answered: (status: number) => void } | undefined;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
   /** Where stores of caches have defaults from; none when absent. */
@@ -162,6 +164,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       proxies: outbound.proxies,
       logger: log,
       userAgent: 'slipway',
+      answered: options.metrics?.answered,
       ...(options.tagMaxAgeMs === undefined ? {} : { tagMaxAgeMs: options.tagMaxAgeMs }),
     }),
   );
@@ -316,7 +319,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
     sessionExports: new SessionExports(sessions),
     observers: [cacheLog(log, { explain: options.explainCache === true }), explainer.observer],
-    buildObservers: [history.observe, explainer.observe],
+    buildObservers: [history.observe, explainer.observe, ...(options.metrics ? [options.metrics.observe] : [])],
   });
   const closing = opened.move();
   return {

@@ -59,6 +59,7 @@ export interface DaemonConfig {
   readonly gcPolicy: (diskBytes: number) => readonly GcRule[];
   readonly registries: RegistryHosts;
   readonly embeddedRegistry: { readonly host: string; readonly port: number } | undefined;
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly idleTimeoutMs: number | undefined;
   /** Solves of `slipway.builder.v1` at once; undefined for as many as steps. */
   readonly maxRuns: number | undefined;
@@ -151,6 +152,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
       flags['embedded-registry'] === undefined
         ? undefined
         : hostPort(flags['embedded-registry'], '--embedded-registry'),
+    metrics: flags['metrics-addr'] === undefined ? undefined : hostPort(flags['metrics-addr'], '--metrics-addr'),
     idleTimeoutMs:
       flags['idle-timeout'] === undefined ? undefined : parseDuration(flags['idle-timeout'], '--idle-timeout'),
     maxRuns: maxRuns(flags['max-runs']),

@@ -66,6 +66,9 @@ export async function startDaemon(
       logicalGraceMs: config.sessionGraceMs,
     }),
   );
+  // What few need is not loaded for all.
+  const measuring = config.metrics === undefined ? undefined : await import('./metrics.ts');
+  const metrics = measuring && new measuring.BuilderMetrics();
   const registry = await startRegistry(config, log, opened);
   const registries = {
     ...config.registries,
@@ -76,7 +79,7 @@ export async function startDaemon(
   const builder = opened.use(
     await openBuilder(
       {
-        ...{ ...config, ...environment, registries, sessions, explainCache, log },
+        ...{ ...config, ...environment, registries, sessions, explainCache, log, metrics },
         leastFree: (disk) => leastFree(config.gcPolicy(disk.total), disk),
         onDiskLow: () => collector?.trigger(),
       },
@@ -118,8 +121,22 @@ export async function startDaemon(
   opened.defer(() => over.abort(cancelledError('the daemon ends')));
   const reader = new UsageReader(state, log, over.signal);
   const usage = () => reader.read();
-  const drain = serveRuns(server, builder, config, opened, { sessions, log, usage, onOver: () => gc.trigger() });
+  const { runs, drain } = serveRuns(server, builder, config, opened, {
+    sessions,
+    log,
+    usage,
+    onOver: () => gc.trigger(),
+  });
   registerHealth(server, () => !drain.isOn);
+  if (config.metrics !== undefined && metrics !== undefined) {
+    metrics.measure(async () => ({
+      ...{ builds: engine.activeBuilds, runs: runs.running, capacity: runs.capacity, busyMs: engine.busyMs },
+      ...{ draining: drain.isOn, usage: await usage() },
+    }));
+    const ready = () => !drain.isOn;
+    const served = await measuring?.serveMetrics(metrics, { ...config.metrics, ready, signal });
+    if (served !== undefined) log.info('running metrics', { address: opened.use(served).address });
+  }
   if (config.tls !== undefined)
     void followTlsFiles(server, config.tls, { pool: state.pools.short, log, signal: over.signal });
   const addresses: string[] = [];
@@ -143,7 +160,7 @@ function serveRuns(
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   opened: AsyncDisposableStack,
   { usage, ...others }: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'> & { readonly usage: UsageReader['read'] },
-): Drain {
+): { readonly runs: Runs; readonly drain: Drain } {
   const runs = new Runs({
     ...others,
     solve: (request, options) =>
@@ -167,7 +184,7 @@ function serveRuns(
   };
   registerBuilder(server, runs, identity, history, heldKeys);
   registerExplainer(server, DIRECT, { explainer, history });
-  return drain;
+  return { runs, drain };
 }
 
 async function listen(

@@ -66,6 +66,7 @@ export const FLAGS = {
   'unattached-timeout': text,
   'session-grace': text,
   'drain-timeout': text,
+  'metrics-addr': text,
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -116,5 +117,6 @@ export const USAGE = `buildkitd: the Slipway builder daemon, for BuildKit's clie
                               end an operator's solve after so long with nobody attached (default 5m)
   --session-grace DURATION    wait so long for the session of an operator's solve to come back (default 2m)
   --drain-timeout DURATION    on SIGTERM take no new builds, and let those under way go on for so long (default 0: they end at once)
+  --metrics-addr HOST:PORT    serve /metrics for Prometheus, /healthz, and /readyz while new builds are taken
   --idle-timeout DURATION     end after so long without a build or client, e.g. 15m
 `;

@@ -29,6 +29,8 @@ interface RegistryClientOptions {
   /** How long what a tag named may be told without asking again, in ms; 0, which is never, when absent. */
   readonly tagMaxAgeMs?: number;
   readonly userAgent?: string;
+  /** Told of the status of every answer; 0 where none came. */
+  readonly answered?: ((status: number) => void) | undefined;
   readonly logger?: Logger;
 }
 
@@ -105,6 +107,7 @@ export class RegistryClient implements Disposable {
           retry: { ...defaultRetryPolicy, ...this.#options.retry },
           idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
           userAgent: this.#options.userAgent ?? 'slipway',
+          answered: this.#options.answered,
           logger: this.#options.logger ?? silentLogger,
         });
       },

@@ -53,6 +53,8 @@ interface EndpointOptions {
   readonly retry: RetryPolicy;
   readonly idleTimeoutMs: number;
   readonly userAgent: string;
+  /** Told of every answer's status; 0 where none came. */
+  readonly answered: ((status: number) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -133,9 +135,11 @@ export class Endpoint {
       } catch (error) {
         options.signal.throwIfAborted();
         if (replayable && this.#fallBackToPlain(error, url)) continue;
+        this.options.answered?.(0);
         throw connectionError(call.method, url, error);
       }
       const status = response.statusCode ?? 0;
+      this.options.answered?.(status);
       if (call.expect.includes(status)) return response;
       if (status === 401 && attempt < 2 && replayable && this.#isOwn(url)) {
         const again = authorizer.challenged(response, authorization, scopes);
