@@ -1,4 +1,5 @@
 import { digestOf } from '../base/index.ts';
+import { type FluxReference, fluxReferences } from '../plan/index.ts';
 import {
   type BuildRun,
   type BuildRunSpec,
@@ -24,7 +25,9 @@ import type { KubeObject, ObjectMeta, ResourceType } from './runtime/index.ts';
  * planned. What does not fit its schema is kept too, with what is wrong with it, so that somebody says so.
  */
 export interface KnownBuild extends KubeObject {
-  readonly spec: Pick<BuildSpec, 'suspend' | 'historyLimit'>;
+  readonly spec: Pick<BuildSpec, 'suspend' | 'historyLimit'> & { readonly schedule?: string | undefined };
+  /** Sources of Flux that it is built from. */
+  readonly flux?: readonly FluxReference[];
   /** Of what is to be built; undefined when the spec is at fault. */
   readonly hash?: string;
   readonly fault?: Fault;
@@ -53,12 +56,14 @@ export const knownBuildType: ResourceType<KnownBuild> = {
     const known = { ...head, metadata: knownMeta(metadata), ...knownStatus(buildStatus, status) };
     const checked = check(() => parseStored(buildSpec, spec), spec);
     if ('fault' in checked) return { ...known, spec: {}, fault: checked.fault };
-    const { suspend, historyLimit } = checked.spec;
+    const { suspend, historyLimit, triggers } = checked.spec;
+    const flux = fluxReferences(checked.spec);
     const hash = buildHash({
+      ...knownStatus(buildStatus, status),
       spec: checked.spec,
       metadata: { annotations: { [RERUN_ANNOTATION]: metadata.annotations?.[RERUN_ANNOTATION] ?? '' } },
     });
-    return { ...known, spec: { suspend, historyLimit }, hash };
+    return { ...known, spec: { suspend, historyLimit, schedule: triggers?.schedule }, flux, hash };
   },
 };
 

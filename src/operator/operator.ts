@@ -5,6 +5,7 @@ import { Access } from './api/access.ts';
 import { type ApiCertificate, serveApi } from './api/api.ts';
 import { apiHandlers } from './api/routes.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
+import { hasTriggers, triggerReconciler } from './build/triggers.ts';
 import { keepCertificates } from './certificates/keep.ts';
 import { conditionOf } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -172,6 +173,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     buildReconciler({ client, builds, runs, log, troubleOf: (kind, key) => troubles.of(kind, key) }),
     troubles.listener('build', builds),
   );
+  const triggerController = controller(
+    'trigger',
+    triggerReconciler({ client, builds }),
+    troubles.listener('build', builds),
+  );
   const { builderPods } = options;
   const pods =
     builderPods === undefined
@@ -192,6 +198,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   builds.onChange(({ kind, object }) => {
     if (kind === 'gone') troubles.forget('build', keyOf(object));
     buildController.add(keyOf(object));
+    if (kind === 'gone' || hasTriggers(object)) triggerController.add(keyOf(object));
   });
   pools.onChange(({ object }) => poolController.add(keyOf(object)));
   pods?.onChange(({ object }) => {
@@ -259,12 +266,15 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         await leadWhileHolding(client, lead, async (leadership) => {
           leading = true;
           runReconciler.takeUp();
-          for (const object of builds.list()) buildController.add(keyOf(object));
+          for (const object of builds.list()) {
+            buildController.add(keyOf(object));
+            if (hasTriggers(object)) triggerController.add(keyOf(object));
+          }
           for (const object of runs.list()) runController.add(keyOf(object));
           for (const object of pools.list()) poolController.add(keyOf(object));
           try {
             await Promise.all([
-              ...[buildController, runController, poolController].map((one) => one.run(leadership)),
+              ...[buildController, runController, poolController, triggerController].map((one) => one.run(leadership)),
               keepPools(client, options.keptPools, { ...leadership, log }),
               ...(options.certificates.length === 0
                 ? []

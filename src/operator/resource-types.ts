@@ -62,7 +62,12 @@ export interface FluxSource extends KubeObject {
   readonly status?: {
     readonly observedGeneration?: number;
     readonly conditions?: readonly { readonly type?: string; readonly status?: string; readonly message?: string }[];
-    readonly artifact?: { readonly url?: unknown; readonly digest?: unknown; readonly revision?: unknown };
+    readonly artifact?: {
+      readonly url?: unknown;
+      readonly digest?: unknown;
+      readonly revision?: unknown;
+      readonly lastUpdateTime?: unknown;
+    };
   };
 }
 

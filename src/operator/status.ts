@@ -63,6 +63,7 @@ export async function writeStatus<T extends KubeObject>(
 }
 
 const LEAST_FIELDS = [
+  'triggered',
   ...['observedGeneration', 'phase', 'conditions', 'ready', 'lastRun', 'attempts', 'outputs', 'image', 'failure'],
   ...['queuedAt', 'startedAt', 'completedAt'],
 ];

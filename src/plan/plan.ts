@@ -24,6 +24,11 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   const { spec } = build;
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
+  for (const trigger of ['git', 'baseImage'] as const)
+    if (spec.triggers?.[trigger] === true)
+      throw invalidArgument(`spec.triggers.${trigger} is not built yet`, {
+        hint: 'give spec.triggers.schedule, or a source of Flux, whose new revisions start a run',
+      });
   const trust = planTrust(spec, options.values);
   const llb = spec.llb === undefined ? undefined : planGraph(spec, spec.llb, contexts, options.values);
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : 'llb.v0';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cache } from './cache-spec.ts';
 import { cpus } from './cpus.ts';
+import { parseSchedule } from './cron.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { imageSettings, llbGraph } from './llb-graph.ts';
 import { packing } from './packing.ts';
@@ -303,9 +304,19 @@ export const buildSpec = rule(
     suspend: z.boolean().describe('Start no new run.').optional(),
     triggers: z
       .strictObject({
-        schedule: text(128, 'Cron schedule.').optional(),
-        git: z.boolean().describe('On new commits.').optional(),
-        baseImage: z.boolean().describe('On new base images.').optional(),
+        schedule: text(
+          128,
+          'A cron schedule in UTC: five fields, or `@daily` and its kin. Times that were missed are made up for by one run.',
+        )
+          .refine((schedule) => parseSchedule(schedule) !== undefined, {
+            message: 'must be a cron schedule such as 30 2 * * 1-5',
+          })
+          .optional(),
+        git: z
+          .boolean()
+          .describe('On new commits: not built yet; name a GitRepository of Flux as the source.')
+          .optional(),
+        baseImage: z.boolean().describe('On new base images: not built yet; give a schedule.').optional(),
       })
       .describe('What starts a run besides a change.')
       .optional(),

@@ -30,6 +30,20 @@ export const buildStatus = z
       })
       .describe('The newest run.')
       .optional(),
+    triggered: z
+      .strictObject({
+        token: text(1200, 'What the newest trigger was; part of the hash.').optional(),
+        reason: text(64, 'Why: Schedule or NewRevision.').optional(),
+        message: text(1200, 'What a person should know of it.').optional(),
+        at: time('When it was.').optional(),
+        schedule: z
+          .strictObject({ cron: text(128, 'The schedule.'), since: time('Times up to this one are dealt with.') })
+          .describe('How far the schedule has been followed.')
+          .optional(),
+        revision: text(1100, 'What the sources of Flux had when they were looked at last.').optional(),
+      })
+      .describe('What has started runs besides changes.')
+      .optional(),
     startedAt: time('When the newest run started.').optional(),
     completedAt: time('When the newest run ended.').optional(),
     outputs: list(outputStatus, 16, 'Images of the newest run that succeeded.').optional(),

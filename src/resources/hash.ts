@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Build, RERUN_ANNOTATION } from './build.ts';
+import { type Build, type BuildStatus, RERUN_ANNOTATION } from './build.ts';
 import type { BuildSpec } from './build-spec.ts';
 
 /** Fields that say when, where and how long to build, but not what. */
@@ -15,14 +15,17 @@ const NOT_BUILT = [
   'historyLimit',
 ] as const satisfies readonly (keyof BuildSpec)[];
 
-/** Hash (16 hex digits) of what a Build makes: of the fields that matter and the rerun annotation. A change of it starts a run. */
+/** Hash (16 hex digits) of what a Build makes: of the fields that matter, the rerun annotation and what has triggered a run last. A change of it starts a run. */
 export function buildHash(
-  build: Pick<Build, 'spec'> & { readonly metadata: Pick<Build['metadata'], 'annotations'> },
+  build: Pick<Build, 'spec'> & { readonly status?: Pick<BuildStatus, 'triggered'> | undefined } & {
+    readonly metadata: Pick<Build['metadata'], 'annotations'>;
+  },
 ): string {
   const spec: Record<string, unknown> = { ...build.spec };
   for (const field of NOT_BUILT) delete spec[field];
+  const trigger = build.status?.triggered?.token;
   const rerun = build.metadata.annotations?.[RERUN_ANNOTATION] ?? '';
-  return createHash('sha256').update(canonicalJson({ spec, rerun })).digest('hex').slice(0, 16);
+  return createHash('sha256').update(canonicalJson({ spec, rerun, trigger })).digest('hex').slice(0, 16);
 }
 
 /** JSON with sorted keys; undefined members are left out. */

@@ -6,6 +6,7 @@ export { parseByteSize } from './byte-size.ts';
 export { CACHE_SECRETS, CACHE_STORES, type CacheMounts, type CacheSource, type CacheTarget } from './cache-spec.ts';
 export type { KeptCertificate } from './certificates.ts';
 export { parseCpuMillis } from './cpus.ts';
+export { lastTime, nextTime, parseSchedule } from './cron.ts';
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
 export { overLimit, storedBytes } from './limits.ts';

@@ -77,6 +77,7 @@ function summary({ build, now, trouble }: BuildView, runs: readonly KnownRun[], 
     observedGeneration: build.metadata.generation ?? 1,
     ...(phase === undefined ? {} : { phase }),
     ...(lastRun === undefined ? {} : { lastRun }),
+    ...(before?.triggered === undefined ? {} : { triggered: before.triggered }),
     ...(outputs === undefined ? {} : { outputs }),
     ...(first === undefined ? {} : { image: clip(`${first.image}@${first.digest}`, 700) }),
   };

@@ -12,17 +12,18 @@ const artifact = z.object({
     .regex(/^https?:\/\/[^\s/?#]/),
   digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   revision: z.string().min(1).max(512),
+  lastUpdateTime: z.string().optional(),
 });
 
 /**
- * What a source of Flux has fetched last, once it is what the source asks for now.
+ * What a source of Flux has fetched last, once it is what the source asks for now, and since when (ms since the epoch).
  * @throws MissingValue where there is no source, or it has nothing yet; CodedError when the API server does not answer
  */
 export async function fluxArtifact(
   reference: FluxReference,
   namespace: string,
   options: { readonly client: KubeClient } & AbortOptions,
-): Promise<FluxArtifact> {
+): Promise<FluxArtifact & { readonly since: number }> {
   const { kind, name, field } = reference;
   const object = await get(reference, namespace, options);
   if (object === undefined)
@@ -38,7 +39,10 @@ export async function fluxArtifact(
     throw new MissingValue('FluxSourceNotReady', `${field}: the ${kind} ${name} is not ready: ${why}`);
   }
   const parsed = artifact.safeParse(status.artifact);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { lastUpdateTime, ...rest } = parsed.data;
+    return { ...rest, since: Date.parse(lastUpdateTime ?? '') || 0 };
+  }
   throw new MissingValue(
     'FluxArtifactUnusable',
     `${field}: the artifact of the ${kind} ${name}: ${parsed.error.issues[0]?.path.join('.')}: an http URL, a sha256 digest and a revision are needed`,
