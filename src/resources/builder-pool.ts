@@ -70,6 +70,11 @@ export const builderPoolSpec = rule(
     ).optional(),
     defaultTimeout: defaultsTo(duration('Timeout of Builds that name none.'), '1h').optional(),
     maxTimeout: defaultsTo(duration('Longest timeout of a Build; a longer one is cut to it.'), '24h').optional(),
+    entitlements: list(
+      z.enum(['network.host', 'security.insecure', 'device']),
+      3,
+      'Entitlements that Builds may ask for (default: those that its builders grant). What is not among them is refused before a builder is asked; its builders must grant what is.',
+    ).optional(),
     limits: limits.optional(),
     cache: poolCache.optional(),
   }),

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -12,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, HOUSE, neverAborted, newId } from '../../base/index.ts';
-import { listMounts, unmountBelow } from '../../sys/index.ts';
+import { cgroupLayout, listMounts, unmountBelow } from '../../sys/index.ts';
 import { EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './ports.ts';
 import { ExecutorWorld } from './testing/executor-world.ts';
@@ -228,6 +229,26 @@ describe('failures', () => {
     expect(error).toMatchObject({ exitCode: 137, outOfMemory: true, reason: 'EXEC_OUT_OF_MEMORY' });
     expect((await sh('true', { resources })).exitCode).toBe(0);
   });
+});
+
+test('a step has the cores that its build gives it, and no more', async () => {
+  const { hierarchies } = cgroupLayout();
+  const tree = hierarchies.find(({ controllers, version }) => version === 2 || controllers.includes('cpu'));
+  const controller = new AbortController();
+  const started = Promise.withResolvers<void>();
+  const limits = { stepCpuMillis: { most: 137, name: 'resources.limits.cpu' } };
+  const running = sh('echo go; sleep 1000', {
+    limits,
+    signal: controller.signal,
+    stdout: () => started.resolve(),
+  });
+  await started.promise;
+  // Groups of others come and go meanwhile.
+  const find = `grep -rsh '^13700' --include=cpu.cfs_quota_us --include=cpu.max ${tree!.path} || true`;
+  const quotas = execFileSync('/bin/sh', ['-c', find], { encoding: 'utf8' });
+  controller.abort();
+  await running;
+  expect(quotas).toMatch(/^13700/);
 });
 
 describe('ending early', () => {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Build } from '../../resources/index.ts';
-import { knownBuildType } from '../known.ts';
-import { decideTrigger, hasTriggers } from './triggers.ts';
+import { neverAborted, silentLogger } from '../../base/index.ts';
+import { type Build, type BuildRun, buildHash } from '../../resources/index.ts';
+import { knownBuildType, knownRunType } from '../known.ts';
+import { MemoryApi } from '../testing/memory-api.ts';
+import { BY_OWNER, buildReconciler, ownerOf } from './reconcile.ts';
+import { decideTrigger, hasTriggers, triggerReconciler } from './triggers.ts';
+
+const OLD = '2020-01-01T00:00:00Z';
 
 const NOW = Date.parse('2026-01-02T03:04:35Z');
 const known = (spec: Partial<Build['spec']>, status?: Build['status']) =>
@@ -77,4 +82,32 @@ describe('a source of Flux', () => {
     const build = known(source, { phase: 'Running', triggered: { revision: 'a' } });
     expect(decideTrigger({ build, now: NOW }).triggered).toBe(build.status?.triggered);
   });
+});
+
+test('a time that was missed is written to the Build, and the next run is the one that it asks for', async () => {
+  using api = new MemoryApi();
+  const builds = await api.informer(knownBuildType);
+  const runs = await api.informer(knownRunType, { [BY_OWNER]: ownerOf });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  api.put('builds', {
+    ...{ apiVersion: 'slipway.build/v1alpha1', kind: 'Build', metadata: { name: 'app', namespace: 'n' } },
+    spec: { dockerfile: { inline: 'FROM scratch' }, ...hourly },
+    status: { phase: 'Succeeded', lastRun: { name: 'a', number: 4, hash: 'h' }, triggered: followed(OLD) },
+  });
+  await settled();
+  const { client } = api;
+  const after = await triggerReconciler({ client, builds })('n/app', { signal: neverAborted });
+  expect(after?.requeueAfterMs).toBeGreaterThan(0);
+  await settled();
+  const reconcile = buildReconciler({ client, builds, runs, troubleOf: () => undefined, log: silentLogger });
+  await reconcile('n/app', { signal: neverAborted });
+  const stored = api.get<Build>('builds', { namespace: 'n', name: 'app' })!;
+  expect(stored.status?.triggered).toMatchObject({ reason: 'Schedule' });
+  expect(stored.status?.triggered?.schedule?.since).not.toBe(OLD);
+  expect(api.list<BuildRun>('buildruns').map(({ spec }) => [spec.number, spec.hash])).toEqual([[5, buildHash(stored)]]);
+  // It was told once.
+  await triggerReconciler({ client, builds })('n/app', { signal: neverAborted });
+  expect(api.get<Build>('builds', { namespace: 'n', name: 'app' })?.status?.triggered).toEqual(
+    stored.status?.triggered,
+  );
 });

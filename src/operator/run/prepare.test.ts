@@ -9,7 +9,11 @@ const base64 = (data: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
 
 /** A cluster that has these objects, by `plural/name`. */
-async function prepare(spec: object, objects: Readonly<Record<string, object>> = {}) {
+async function prepare(
+  spec: object,
+  objects: Readonly<Record<string, object>> = {},
+  pool?: Parameters<typeof prepareRun>[1]['pool'],
+) {
   const asked: string[] = [];
   const client = {
     get: async (type: { plural: string }, key: { namespace?: string; name: string }) => {
@@ -29,6 +33,7 @@ async function prepare(spec: object, objects: Readonly<Record<string, object>> =
     client,
     defaultRegistry: undefined,
     ownNamespace: 'slipway-system',
+    pool,
     signal,
   });
   return { prepared, asked };
@@ -356,4 +361,22 @@ describe('what cannot be built is refused at once', () => {
     const spec = { secrets: [{ id: 'a', secretRef: { name: 's' } }] };
     await expect(prepare(spec, { 'secrets/s': away })).rejects.toBe(away);
   });
+});
+
+test('entitlements that a pool does not allow are refused before a builder is asked', async () => {
+  const asked = { entitlements: ['network.host', 'device'] };
+  const pool = (entitlements?: ('network.host' | 'device')[]) => ({
+    metadata: { name: 'ci' },
+    spec: { endpoints: [], ...(entitlements === undefined ? {} : { entitlements }) },
+  });
+  expect((await prepare(asked, {}, pool(['network.host']))).prepared).toMatchObject({
+    kind: 'refused',
+    failure: {
+      ...{ class: 'policy', reason: 'EntitlementNotAllowed' },
+      message: expect.stringContaining('spec.entitlements: the BuilderPool ci does not allow device') as string,
+    },
+  });
+  expect((await prepare(asked, {}, pool(['network.host', 'device']))).prepared).toMatchObject({ kind: 'ready' });
+  // What its builders grant is theirs to say.
+  expect((await prepare(asked, {}, pool())).prepared).toMatchObject({ kind: 'ready' });
 });

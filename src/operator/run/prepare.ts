@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  CodedError,
   SIGNING_KEY_SECRET,
   SIGNING_PASSWORD_SECRET,
   SIGNING_TOKEN_SECRET,
@@ -25,7 +26,7 @@ import {
   type SolvePlan,
   workDigest,
 } from '../../plan/index.ts';
-import type { BuildRun, BuildSpec, Failure } from '../../resources/index.ts';
+import type { BuilderPool, BuildRun, BuildSpec, Failure } from '../../resources/index.ts';
 import { writeScope } from '../known.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
@@ -43,6 +44,7 @@ export interface PrepareOptions {
   readonly ownNamespace: string;
   /** The cache of the run's pool or of the cluster. */
   readonly sharedCache?: SharedCache | undefined;
+  readonly pool?: Pick<BuilderPool, 'metadata' | 'spec'> | undefined;
 }
 
 /** What a run needs before it can be placed, as far as it is there. */
@@ -67,6 +69,8 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
   const spec = run.spec.buildSpec;
   const refused = spec.dockerfile?.inline === undefined ? undefined : checkInline(spec.dockerfile.inline);
   if (refused !== undefined) return { kind: 'refused', failure: refused };
+  const denied = deniedEntitlement(spec, options.pool);
+  if (denied !== undefined) return { kind: 'refused', failure: denied };
   try {
     const found = new Objects(run, options);
     const named = references(spec);
@@ -92,6 +96,20 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     if (coded.fault === 'infrastructure' || options.signal.aborted) throw error;
     return { kind: 'refused', failure: failureOf(coded) };
   }
+}
+
+/** What the pool does not let its Builds have. */
+function deniedEntitlement({ entitlements = [] }: BuildSpec, pool: PrepareOptions['pool']): Failure | undefined {
+  const allowed = pool?.spec.entitlements;
+  const denied = allowed && entitlements.find((one) => !allowed.includes(one));
+  if (denied === undefined) return undefined;
+  return failureOf(
+    CodedError.of(
+      'ENTITLEMENT_NOT_ALLOWED',
+      `spec.entitlements: the BuilderPool ${pool?.metadata.name} does not allow ${denied}`,
+      { hint: 'name another pool in spec.poolRef, or have it allowed there' },
+    ),
+  );
 }
 
 /** What is wrong with an inline Dockerfile, told before a builder is asked. */

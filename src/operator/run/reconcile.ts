@@ -170,7 +170,8 @@ export class RunReconciler {
     if (run.fault !== undefined) return { kind: 'refused', failure: { class: 'user', ...run.fault } };
     const whole = await this.#parts.client.get(buildRunType, run.metadata, { signal });
     if (whole.metadata.uid !== run.metadata.uid) throw new CodedError('aborted', 'the run is another by now');
-    return await prepareRun(whole, { ...this.#parts, sharedCache: this.#sharedCache(run), signal });
+    const pool = this.#parts.pools.get(poolOf(run));
+    return await prepareRun(whole, { ...this.#parts, sharedCache: this.#sharedCache(run), pool, signal });
   }
 
   #sharedCache(run: KnownRun): SharedCache | undefined {
