@@ -216,6 +216,46 @@ describe('a killed operator', () => {
     expect(names.map(tagPushes)).toEqual([1, 1, 1]);
   });
 
+  test.for([
+    ['fails', 500, {}],
+    ['asks to wait', 429, { 'retry-after': '1' }],
+    ['wants credentials again', 401, { 'www-authenticate': 'Basic realm="registry"' }],
+  ] as const)('a registry that %s in the middle of a push', async ([, status, headers]) => {
+    const name = `push-${status}`;
+    const auths = { [proxy.host]: { username: 'user', password: 'word' } };
+    await applyAll([
+      {
+        ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name }, type: 'kubernetes.io/dockerconfigjson' },
+        stringData: { '.dockerconfigjson': JSON.stringify({ auths }) },
+      },
+    ]);
+    gate.open(name);
+    const refused: string[] = [];
+    // What is refused with its credentials is denied.
+    const kinds = ['PUT /manifests/sha256', ...(status === 401 ? [] : ['POST /blobs', 'PUT /manifests/v1'])];
+    proxy.fault = (request, response) => {
+      const kind = kinds.find((one) => {
+        const [method, path] = one.split(' ') as [string, string];
+        return request.method === method && request.url?.startsWith(`/v2/${name}${path}`) === true;
+      });
+      if (kind === undefined || refused.includes(kind)) return false;
+      refused.push(kind);
+      request.resume();
+      request.once('end', () => response.writeHead(status, headers).end());
+      return true;
+    };
+    try {
+      await apply(name, step(name), { registryAuth: [{ secretRef: { name } }], retry: { limit: 0 } });
+      await world.waitReady(name);
+    } finally {
+      proxy.fault = () => undefined;
+    }
+    expect(refused.sort()).toEqual([...kinds].sort());
+    expect((await onlyRun(name)).status?.attempts).toHaveLength(1);
+    expect(gate.visits(name)).toBe(1);
+    expect(await tagged(name)).toBe(true);
+  });
+
   test('builders that die under many builds and come back: each of them is built, and has the tag of what its record names', async () => {
     const names = Array.from({ length: 60 }, (_, at) => `many-${at}`);
     for (const name of names) gate.open(name);

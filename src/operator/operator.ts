@@ -34,7 +34,7 @@ import {
   startInformer,
   startProbeServer,
 } from './runtime/index.ts';
-import { keepCachesPruned } from './shared-cache/prune.ts';
+import { keepCachesPruned } from './shared-cache/keep-pruned.ts';
 import { Troubles } from './troubles.ts';
 
 interface OperatorOptions extends AbortOptions {

@@ -245,7 +245,7 @@ export class RunReconciler {
           record('Warning', 'CacheNotExported', `${name}: ${cache.reason}: ${cache.message}`);
       } else if (phase === 'Cancelled') record('Normal', phase, `${name}: ${status.failure?.message}`);
       else record('Warning', phase, `${name}: ${status.failure?.reason}: ${status.failure?.message}`);
-    } else if (phase === 'Queued' && before === 'Running')
+    } else if (phase === 'Queued' && (before === 'Running' || before === 'Committing'))
       record('Warning', 'Retrying', `${name}: ${status.attempts?.at(-1)?.message ?? 'the attempt failed'}`);
   }
 

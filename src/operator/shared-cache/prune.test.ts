@@ -55,9 +55,8 @@ async function prune(runs: readonly KnownRun[], rest = '', ref = `${registry.hos
   const told: string[] = [];
   const parts: CachePruneParts = {
     client: {} as KubeClient,
-    pools: { list: () => [] },
     runs: { list: () => [...runs] },
-    ...{ clusterCache: undefined, ownNamespace: 'own', defaultRegistry: undefined, proxies: DIRECT },
+    ...{ ownNamespace: 'own', defaultRegistry: undefined, proxies: DIRECT },
     events: { record: (_about, type, reason, message) => told.push(`${type} ${reason} ${message}`) },
     log: silentLogger,
   };

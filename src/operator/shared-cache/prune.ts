@@ -3,7 +3,6 @@ import {
   type Logger,
   type ProxySettings,
   parseImageReference,
-  sleep,
   toCodedError,
 } from '../../base/index.ts';
 import { pruneCaches } from '../../cache/repositories/index.ts';
@@ -14,44 +13,16 @@ import type { KnownRun } from '../known.ts';
 import { cachedBuild, readCacheSecret, writtenCaches } from '../run/shared-cache.ts';
 import type { EventRecorder, Informer, KubeClient } from '../runtime/index.ts';
 
-/** How often it is looked whether a cache's turn has come. */
-const LOOK_MS = 60_000;
-const DEFAULT_EVERY_MS = 6 * 3_600_000;
 const DEFAULT_AGE_MS = 720 * 3_600_000;
 
 export interface CachePruneParts {
   readonly client: KubeClient;
-  readonly pools: Pick<Informer<BuilderPool>, 'list'>;
   readonly runs: Pick<Informer<KnownRun>, 'list'>;
-  /** Of the pools that have none of their own. */
-  readonly clusterCache: PoolCache | undefined;
   readonly ownNamespace: string;
   readonly defaultRegistry: string | undefined;
   readonly proxies: ProxySettings;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly log: Logger;
-}
-
-/** Prunes the caches of all pools, each in its turn, until the signal. */
-export async function keepCachesPruned(parts: CachePruneParts, { signal }: AbortOptions): Promise<void> {
-  const turns = new Map<string, number>();
-  while (!signal.aborted) {
-    const pools = Map.groupBy(parts.pools.list(), ({ spec }) => JSON.stringify(spec.cache ?? parts.clusterCache));
-    const now = performance.now();
-    let waitMs = LOOK_MS;
-    for (const [text, users] of pools) {
-      const cache = users[0]?.spec.cache ?? parts.clusterCache;
-      if (cache === undefined) continue;
-      const everyMs = cache.prune?.every === undefined ? DEFAULT_EVERY_MS : parseDuration(cache.prune.every);
-      // The first time a while after leading began: there is other work then.
-      const due = turns.get(text) ?? now + Math.min(everyMs, LOOK_MS);
-      turns.set(text, due > now ? due : now + everyMs);
-      waitMs = Math.min(waitMs, everyMs);
-      if (due <= now) await pruneSharedCache(cache, users, parts, { signal });
-    }
-    for (const text of turns.keys()) if (!pools.has(text)) turns.delete(text);
-    await sleep(Math.max(1000, waitMs), { signal }).catch(() => {});
-  }
 }
 
 /** One cache, scope by scope; what fails is told, and costs the other scopes nothing. */
