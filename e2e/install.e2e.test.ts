@@ -19,6 +19,7 @@ const TEAM = 'slipway-e2e-team';
 /** Rights for what does not happen in this suite, and what they are for. */
 const NOT_CALLED_HERE: Readonly<Record<string, string>> = {
   '/events patch': 'an Event that is told again',
+  '/persistentvolumeclaims create': 'builders with volumes',
   '/serviceaccounts get': 'spec.serviceAccountName',
   'slipway.build/builderpools create': 'the pools of a file: what applying an object that is not there needs',
   'slipway.build/buildruns delete': 'spec.historyLimit',
@@ -70,7 +71,7 @@ describe('Slipway on a cluster', () => {
     if (ran.code !== 0) throw new Error(`${ran.output}\n${await told()}`);
   };
 
-  const applyBuild = async (name: string, steps: readonly string[]) => {
+  const applyBuild = async (name: string, steps: readonly string[], spec: object = {}) => {
     const build = {
       apiVersion: 'slipway.build/v1alpha1',
       kind: 'Build',
@@ -79,6 +80,7 @@ describe('Slipway on a cluster', () => {
         source: { inline: { files: { 'word.txt': 'hello\n' } } },
         dockerfile: { inline: [`FROM ${cluster.registry}/base:1`, ...steps, ''].join('\n') },
         outputs: [{ image: name }],
+        ...spec,
       },
     };
     const applied = await cluster.kubectl(['apply', '-n', TEAM, '-f', '-'], { input: JSON.stringify(build) });
@@ -137,6 +139,63 @@ describe('Slipway on a cluster', () => {
     const attempts = ['get', 'buildruns', '-n', TEAM, '-o'];
     const field = '{range .items[?(@.spec.buildRef.name=="waiting")]}{.status.attempts[*].number} {end}';
     expect(await cluster.must([...attempts, `jsonpath=${field}`])).toBe('1 ');
+  });
+
+  test('a pool has a builder made when a run comes, replaces it without killing the run, and has none in the end', async () => {
+    const managed = {
+      replicas: { min: 0, max: 1 },
+      scaleDownAfter: '1s',
+      config: `[registry."${cluster.registry}"]\nhttp = true\n`,
+    };
+    const pool = (more: object = {}) => ({
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'BuilderPool',
+      metadata: { name: 'elastic' },
+      spec: { managed: { ...managed, ...more } },
+    });
+    const applyPool = async (more: object = {}) => {
+      const applied = await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(pool(more)) });
+      expect(applied.code, applied.output).toBe(0);
+    };
+    await applyPool();
+    await waitFor(BUILDERS, 'builderpool/elastic', 'condition=Ready');
+    expect(await cluster.get('pod', 'elastic-0', BUILDERS)).toBeUndefined();
+    const sought = `${cluster.ownName === undefined ? 'https' : 'http'}://${cluster.registry}/v2/rolled/tags/list`;
+    const waits = `RUN until wget -q -O /dev/null ${sought}; do sleep 0.5; done; echo went >> /went`;
+    await applyBuild('rolling', [waits], { poolRef: { name: 'elastic' } });
+    await waitFor(TEAM, 'builds.slipway.build/rolling', 'jsonpath={.status.phase}=Running');
+    await applyPool({ env: [{ name: 'CHANGED', value: 'yes' }] });
+    await waitFor(
+      BUILDERS,
+      'pod/elastic-0',
+      String.raw`jsonpath={.metadata.annotations.slipway\.build/cordon}=Rollout`,
+    );
+    await must('skopeo', [
+      ...['copy', '-q', '--src-tls-verify=false', '--dest-tls-verify=false'],
+      ...[`docker://${cluster.registry}/base:1`, `docker://${cluster.registry}/rolled:1`],
+    ]);
+    await waitFor(TEAM, 'builds.slipway.build/rolling', 'condition=Ready');
+    const attempts = '{range .items[?(@.spec.buildRef.name=="rolling")]}{.status.attempts[*].pod} {end}';
+    expect(await cluster.must(['get', 'buildruns', '-n', TEAM, '-o', `jsonpath=${attempts}`])).toBe('elastic-0 ');
+    await waitFor(BUILDERS, 'pod/elastic-0', 'delete');
+    await waitFor(BUILDERS, 'builderpool/elastic', 'jsonpath={.status.replicas}=0');
+
+    // One that is deleted by hand is replaced.
+    const uids = [
+      'get',
+      'pods',
+      '-n',
+      BUILDERS,
+      '-l',
+      'slipway.build/pool=default',
+      '-o',
+      'jsonpath={.items[*].metadata.uid}',
+    ];
+    const before = await cluster.must(uids);
+    await cluster.must(['delete', 'pods', '-n', BUILDERS, '-l', 'slipway.build/pool=default', '--wait=true']);
+    await expect.poll(async () => (await cluster.must(uids)) || before).not.toContain(before);
+    await waitFor(BUILDERS, 'builderpool/default', 'condition=Ready');
+    await cluster.must(['delete', 'builderpool', 'elastic']);
   });
 
   test('the operator calls for what its roles let it do, and for nothing else', async () => {
