@@ -13,6 +13,8 @@ import { type Service, startService } from './service.ts';
 
 /** Namespace and account of the operator, as the chart has them. */
 const NAMESPACE = 'slipway-system';
+/** Of the pods that the operator makes, where it does. */
+const BUILDERS = 'slipway-builders';
 const ACCOUNT = 'slipway-operator';
 
 export interface Condition {
@@ -128,7 +130,7 @@ export async function startOperatorWorld(folder: string, options: WorldOptions =
   const cluster = opened.use(await startCluster(folder));
   await cluster.must(['apply', '--server-side', '-f', path.join(root, 'crds')]);
   await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
-  await cluster.must(['create', 'namespace', NAMESPACE]);
+  for (const namespace of [NAMESPACE, BUILDERS]) await cluster.must(['create', 'namespace', namespace]);
   const rbac = await renderChart(path.join(folder, 'helm'), {}, ['--show-only=templates/operator/rbac.yaml']);
   await cluster.must(['apply', '-f', '-'], { input: rbac });
 
