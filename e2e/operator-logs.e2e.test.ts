@@ -52,15 +52,18 @@ describe('logs of runs', () => {
     });
   const raw = (of: string) =>
     world.cluster.kubectl(['get', '--raw', `/apis/logs.slipway.build/v1alpha1/namespaces/default/${of}`]);
-  const runOf = async (build: string) => (await world.build(build))?.status?.lastRun?.name as string;
+  const runOf = async (build: string) => {
+    const { status } = await world.until('builds', build, (one) => one.status?.lastRun !== undefined);
+    return status?.lastRun?.name as string;
+  };
 
   test('are followed while it runs, and are there when it is over, also with another operator', async () => {
     await apply('slow', `RUN echo first line && wget -q -O- ${gate.url}/slow && echo last "line"`);
     await gate.reached('slow');
     const name = await runOf('slow');
-    const running = await raw(`buildruns/${name}/log`);
-    expect(running.stdout).toMatch(/#\d first line\n/);
-    expect(running.stdout).not.toContain(' last line\n');
+    const running = async () => (await raw(`buildruns/${name}/log`)).stdout;
+    await expect.poll(running, { timeout: 60_000, interval: 500 }).toMatch(/#\d first line\n/);
+    expect(await running()).not.toContain(' last line\n');
     const followed = plugin('logs', '-f', 'slow');
     gate.open('slow');
     const { code, stdout, output } = await followed;
@@ -111,9 +114,9 @@ describe('logs of runs', () => {
     await cluster.must([
       ...['create', 'clusterrole', 'reads-builds', '--verb=get', '--resource=buildruns.slipway.build'],
     ]);
-    const refused = await ask();
-    expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(/cannot get resource "buildruns\/log" in API group "logs\.slipway\.build"/);
+    const refusal = /cannot get resource "buildruns\/log" in API group "logs\.slipway\.build"/;
+    await expect.poll(async () => (await ask()).output, { timeout: 60_000, interval: 1000 }).toMatch(refusal);
+    expect(await ask()).toMatchObject({ code: 1 });
     await cluster.must(['create', 'rolebinding', 'views', '--clusterrole=view', '--serviceaccount=default:reader']);
     // Roles are aggregated by a controller, and an answer counts for some seconds.
     await expect.poll(async () => (await ask()).code, { timeout: 60_000, interval: 1000 }).toBe(0);
@@ -124,6 +127,7 @@ describe('logs of runs', () => {
   test('a run is cancelled, and a Build runs again, by kubectl', async () => {
     await apply('held', `RUN echo waits && wget -q -O- ${gate.url}/held`);
     await gate.reached('held');
+    await runOf('held');
     const followed = plugin('logs', '-f', 'held');
     const cancelled = await plugin('cancel', 'held');
     expect(cancelled.stdout, cancelled.output).toMatch(/is being cancelled/);
