@@ -12,6 +12,7 @@ import {
   buildSpec,
   buildStatus,
   overLimit,
+  PAUSED_ANNOTATION,
   parseStored,
   RERUN_ANNOTATION,
   storedBytes,
@@ -25,7 +26,9 @@ import type { KubeObject, ObjectMeta, ResourceType } from './runtime/index.ts';
  * planned. What does not fit its schema is kept too, with what is wrong with it, so that somebody says so.
  */
 export interface KnownBuild extends KubeObject {
-  readonly spec: Pick<BuildSpec, 'suspend' | 'historyLimit'> & { readonly schedule?: string | undefined };
+  readonly spec: Pick<BuildSpec, 'historyLimit'> & { readonly schedule?: string | undefined };
+  /** What holds back new runs. */
+  readonly held?: 'spec' | 'annotation' | undefined;
   /** Sources of Flux that it is built from. */
   readonly flux?: readonly FluxReference[];
   /** Of what is to be built; undefined when the spec is at fault. */
@@ -55,7 +58,8 @@ export const knownBuildType: ResourceType<KnownBuild> = {
     const { metadata, spec, status, ...head } = value as Stored;
     const known = { ...head, metadata: knownMeta(metadata), ...knownStatus(buildStatus, status) };
     const checked = check(() => parseStored(buildSpec, spec), spec);
-    if ('fault' in checked) return { ...known, spec: {}, fault: checked.fault };
+    const paused = metadata.annotations?.[PAUSED_ANNOTATION] === 'true' ? 'annotation' : undefined;
+    if ('fault' in checked) return { ...known, spec: {}, held: paused, fault: checked.fault };
     const { suspend, historyLimit, triggers } = checked.spec;
     const flux = fluxReferences(checked.spec);
     const hash = buildHash({
@@ -63,7 +67,8 @@ export const knownBuildType: ResourceType<KnownBuild> = {
       spec: checked.spec,
       metadata: { annotations: { [RERUN_ANNOTATION]: metadata.annotations?.[RERUN_ANNOTATION] ?? '' } },
     });
-    return { ...known, spec: { suspend, historyLimit, schedule: triggers?.schedule }, flux, hash };
+    const held = suspend === true ? 'spec' : paused;
+    return { ...known, spec: { historyLimit, schedule: triggers?.schedule }, held, flux, hash };
   },
 };
 

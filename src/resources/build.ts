@@ -17,6 +17,9 @@ import { list, text, time } from './strings.ts';
 /** The annotation whose change starts a new run though the spec is the same. */
 export const RERUN_ANNOTATION = 'slipway.build/rerun';
 
+/** The annotation that holds back new runs with the value `true`, as `spec.suspend` does: for those who do not own the spec. */
+export const PAUSED_ANNOTATION = 'slipway.build/paused';
+
 export const buildStatus = z
   .strictObject({
     observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),

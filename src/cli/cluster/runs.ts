@@ -1,6 +1,6 @@
 import { CodedError, sleep } from '../../base/index.ts';
 import type { Cluster } from '../../operator/index.ts';
-import { type BuildRun, isOver } from '../../resources/index.ts';
+import { type BuildRun, isOver, PAUSED_ANNOTATION } from '../../resources/index.ts';
 import type { CliIo } from '../io.ts';
 
 const LOOK_MS = 500;
@@ -8,13 +8,16 @@ const LOOK_MS = 500;
 /** The run that follows one of this number, once the operator has made it. */
 export async function newRun(cluster: Cluster, build: string, after: number, io: CliIo): Promise<BuildRun> {
   for (;;) {
-    const { status, spec } = await cluster.build(build, 'build', io);
+    const { status, spec, metadata } = await cluster.build(build, 'build', io);
     const { lastRun } = status ?? {};
     if (lastRun !== undefined && lastRun.number > after) return await cluster.run(lastRun.name, 'run', io);
-    if (spec.suspend === true)
-      throw new CodedError('failed_precondition', `the Build ${build} is suspended: it does not run`, {
-        fault: 'user',
-      });
+    const paused = metadata.annotations?.[PAUSED_ANNOTATION] === 'true';
+    if (spec.suspend === true || paused)
+      throw new CodedError(
+        'failed_precondition',
+        `the Build ${build} is ${paused ? `paused by its annotation ${PAUSED_ANNOTATION}` : 'suspended'}: it does not run`,
+        { fault: 'user' },
+      );
     await sleep(LOOK_MS, io);
   }
 }

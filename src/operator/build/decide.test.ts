@@ -39,6 +39,10 @@ function decide(build: Build, runs: readonly BuildRun[] = [], trouble?: Fault) {
   };
 }
 
+const paused = (value: string): Build => ({
+  ...buildOf(),
+  metadata: { ...buildOf().metadata, annotations: { 'slipway.build/paused': value } },
+});
 const named = (name: string): Build => ({ ...buildOf(), metadata: { name, namespace: 'n', uid: name } });
 const build = buildOf();
 const other = buildOf({ dockerfile: { inline: 'FROM other' } });
@@ -57,6 +61,9 @@ describe('which runs a Build has to have', () => {
     ['back to an older hash is a new run', build, [succeeded(1), succeeded(2, other)], ['create 3']],
     ['none while it is suspended', buildOf({ suspend: true }), [], []],
     ['a suspended one ends nothing', buildOf({ suspend: true }), [runOf(other, 1, 'Running')], []],
+    ['none while it is paused', paused('true'), [], []],
+    ['a paused one ends nothing', paused('true'), [runOf(other, 1, 'Running')], []],
+    ['one that is paused no more', paused('false'), [], ['create 1']],
     [
       'those beyond the limit go, oldest first, the newest never',
       buildOf({ historyLimit: 1 }),
@@ -135,6 +142,7 @@ describe('what the Build says', () => {
     });
     expect(decide(build, [waiting]).ready).toMatchObject({ status: 'Unknown', reason: 'SecretNotFound' });
     expect(decide(buildOf({ suspend: true })).ready).toMatchObject({ status: 'False', reason: 'Suspended' });
+    expect(decide(paused('true')).ready).toMatchObject({ status: 'False', reason: 'Paused' });
   });
 
   test('the same when nothing changed, to the last time', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BuildStatus, type Condition, isOver, type Phase } from '../../resources/index.ts';
+import { type BuildStatus, type Condition, isOver, PAUSED_ANNOTATION, type Phase } from '../../resources/index.ts';
 import { conditionOf, type Fault, withCondition } from '../conditions.ts';
 import type { KnownBuild, KnownRun } from '../known.ts';
 import { clip } from '../runtime/index.ts';
@@ -39,7 +39,7 @@ export function decideBuild(view: BuildView): BuildDecision {
   // A finished run that somebody deleted is not made again, and its number is not used again.
   const known = newest ?? (last !== undefined && isOver(build.status?.phase) ? { spec: last } : undefined);
   const wanted = known === undefined || known.spec.hash !== hash;
-  if (wanted && hash !== undefined && !build.spec.suspend) {
+  if (wanted && hash !== undefined && build.held === undefined) {
     if (newest !== undefined && !isOver(newest.status?.phase)) {
       if (newest.spec.cancel === undefined)
         actions.push({ kind: 'supersede', run: newest, message: `the Build has changed: it is now ${hash}` });
@@ -86,7 +86,7 @@ function summary({ build, now, trouble }: BuildView, runs: readonly KnownRun[], 
   for (const field of ['startedAt', 'completedAt', 'resolved', 'cache', 'pulled', 'slowestSteps', 'failure'] as const)
     if (source?.[field] !== undefined) Object.assign(status, { [field]: source[field] });
   const ready = readiness(build, newest, phase, wanted, trouble);
-  const busy = build.fault === undefined && (wanted ? !build.spec.suspend : !isOver(phase));
+  const busy = build.fault === undefined && (wanted ? build.held === undefined : !isOver(phase));
   let conditions = withCondition(before?.conditions, ready, build.metadata.generation, now);
   conditions = withCondition(
     conditions,
@@ -130,9 +130,14 @@ function readiness(
   const { hash, fault = trouble } = build;
   if (fault !== undefined) return ready('False', fault.reason, fault.message);
   if (wanted)
-    return build.spec.suspend
-      ? ready('False', 'Suspended', 'spec.suspend holds back the next run')
-      : ready('Unknown', 'Pending', `${hash} is to be built`);
+    switch (build.held) {
+      case 'spec':
+        return ready('False', 'Suspended', 'spec.suspend holds back the next run');
+      case 'annotation':
+        return ready('False', 'Paused', `the annotation ${PAUSED_ANNOTATION} holds back the next run`);
+      default:
+        return ready('Unknown', 'Pending', `${hash} is to be built`);
+    }
   const told = conditionOf(newest?.status?.conditions, 'Succeeded') ?? conditionOf(build.status?.conditions, 'Ready');
   switch (phase) {
     case 'Succeeded':

@@ -86,8 +86,8 @@ export function triggerReconciler({ client, builds }: TriggerParts): Reconcile {
       looked.delete(key);
       return undefined;
     }
-    const { spec, flux = [], fault } = build;
-    if (fault !== undefined || spec.suspend || !hasTriggers(build)) return undefined;
+    const { flux = [], fault, held } = build;
+    if (fault !== undefined || held !== undefined || !hasTriggers(build)) return undefined;
     const now = client.now();
     let lookAfterMs = LOOK_EVERY_MS;
     let found: TriggerView['found'];
