@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type OperatorWorld, startOperatorWorld } from './support/operator.ts';
+import { type OperatorWorld, type Resource, startOperatorWorld } from './support/operator.ts';
 import { type SimulatedBuilder, startSimulatedBuilder } from './support/simulated-builder.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -13,8 +13,18 @@ let world: OperatorWorld;
 const builders: SimulatedBuilder[] = [];
 
 beforeAll(async () => {
-  world = await startOperatorWorld(work.path, { builders: 0 });
-  for (let at = 0; at < 2; at++) builders.push(await startSimulatedBuilder({ capacity: PLACES, tookMs: 200 }));
+  world = await startOperatorWorld(work.path, {
+    builders: 0,
+    operatorFlags: ['--kueue'],
+    chart: { kueue: { enabled: true } },
+  });
+  for (let at = 0; at < 2; at++)
+    builders.push(
+      await startSimulatedBuilder({
+        capacity: PLACES,
+        tookMs: (subject) => (subject.includes('/held-') ? undefined : 200),
+      }),
+    );
   const endpoints = builders.map(({ address }) => ({ address }));
   await world.cluster.must(['apply', '-f', '-'], {
     input: JSON.stringify({
@@ -54,7 +64,7 @@ test(`${QUEUED} Builds queued at once all end, once each; what each costs has a 
   const names = Array.from({ length: QUEUED }, (_, at) => `queued-${at}`);
   await apply(names, {});
   await expect
-    .poll(() => world.metric('slipway_buildruns_total', { phase: 'Succeeded' }), { timeout: 300_000, interval: 1000 })
+    .poll(() => world.metric('slipway_buildruns_total', { phase: 'Succeeded' }), { timeout: 800_000, interval: 1000 })
     .toBe(QUEUED);
   await expect.poll(() => world.metric('slipway_buildruns_active')).toBe(0);
   const started = builders.flatMap((one) => [...one.started]);
@@ -69,7 +79,113 @@ test(`${QUEUED} Builds queued at once all end, once each; what each costs has a 
   expect(each('builds')).toBeLessThan(10);
   // Events are among them.
   expect(each('requests')).toBeLessThan(20);
-}, 420_000);
+}, 900_000);
+
+/** As much of Kueue's own as a run needs, in words of the tests. */
+const WORKLOADS = {
+  ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+  metadata: {
+    name: 'workloads.kueue.x-k8s.io',
+    annotations: { 'api-approved.kubernetes.io': 'unapproved, of a test' },
+  },
+  spec: {
+    ...{ group: 'kueue.x-k8s.io', scope: 'Namespaced', names: { kind: 'Workload', plural: 'workloads' } },
+    versions: [
+      {
+        ...{ name: 'v1beta1', served: true, storage: true, subresources: { status: {} } },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+              status: {
+                type: 'object',
+                properties: {
+                  conditions: {
+                    ...{ type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] },
+                    items: {
+                      type: 'object',
+                      required: ['type', 'status', 'reason', 'message', 'lastTransitionTime'],
+                      properties: Object.fromEntries(
+                        ['type', 'status', 'reason', 'message', 'lastTransitionTime'].map((name) => [
+                          name,
+                          { type: 'string' },
+                        ]),
+                      ),
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    ],
+  },
+};
+
+test('a Build that names a queue of Kueue runs while Kueue admits it, and tells it of its end', async () => {
+  await world.cluster.must(['apply', '-f', '-'], { input: JSON.stringify(WORKLOADS) });
+  await world.cluster.must(['wait', '--for=condition=Established', 'crd/workloads.kueue.x-k8s.io']);
+  const name = 'held-by-kueue';
+  const build = (spec: object) => ({
+    ...{ apiVersion: 'slipway.build/v1alpha1', kind: 'Build' },
+    metadata: { name, labels: { 'kueue.x-k8s.io/queue-name': 'team' } },
+    spec: { dockerfile: { inline: 'FROM scratch\nLABEL a=b\n' }, ...spec },
+  });
+  const resources = { requests: { cpu: '2', memory: '1Gi' } };
+  await world.cluster.must(['apply', '-f', '-'], { input: JSON.stringify(build({ resources })) });
+  await expect.poll(async () => (await world.runs(name)).length, { timeout: 30_000 }).toBe(1);
+  const [run] = await world.runs(name);
+  const { name: runName, uid } = run!.metadata;
+  const scheduled = ({ status }: Resource) => status?.conditions?.find(({ type }) => type === 'Scheduled');
+  const until = (holds: (resource: Resource) => boolean) => world.until('buildruns', runName, holds, 60_000);
+  await until((one) => scheduled(one)?.reason === 'KueueNotAdmitted');
+  interface Workload {
+    readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  }
+  const workload = async () => await world.cluster.get<Workload>('workloads.kueue.x-k8s.io', runName);
+  expect(await workload()).toMatchObject({
+    metadata: { ownerReferences: [{ kind: 'BuildRun', uid }] },
+    spec: { queueName: 'team', podSets: [{ template: { spec: { containers: [{ resources }] } } }] },
+  });
+  /** As Kueue does. */
+  const say = async (conditions: Readonly<Record<string, string>>) => {
+    const list = Object.entries(conditions).map(([type, status]) => ({
+      ...{ type, status, reason: 'Test', message: `of a test: ${type}`, lastTransitionTime: new Date().toISOString() },
+    }));
+    const patch = JSON.stringify({ status: { conditions: list } });
+    await world.cluster.must([
+      'patch',
+      'workloads.kueue.x-k8s.io',
+      runName,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      patch,
+    ]);
+  };
+  await say({ QuotaReserved: 'True', Admitted: 'True' });
+  await until(({ status }) => status?.phase === 'Running');
+  await say({ QuotaReserved: 'False', Admitted: 'False', Evicted: 'True' });
+  const evicted = await until(({ status }) => status?.phase === 'Queued');
+  expect(evicted.status?.attempts).toMatchObject([{ number: 1, reason: 'KueueEvicted' }]);
+  await say({ QuotaReserved: 'True', Admitted: 'True', Evicted: 'False' });
+  await until(({ status }) => status?.attempts?.length === 2 && status.phase === 'Running');
+  await world.cluster.must([
+    'patch',
+    'buildruns.slipway.build',
+    runName,
+    '--type=merge',
+    '-p',
+    '{"spec":{"cancel":{"reason":"User"}}}',
+  ]);
+  await until(({ status }) => status?.phase === 'Cancelled');
+  // Beside what Kueue says itself.
+  await expect
+    .poll(async () => (await workload())?.status?.conditions?.map(({ type }) => type).sort(), { timeout: 30_000 })
+    .toEqual(['Admitted', 'Evicted', 'Finished', 'QuotaReserved']);
+}, 240_000);
 
 test(`${OBJECTS} Builds cost a bounded memory, and nothing while nothing happens`, async () => {
   const residentMib = () => {
@@ -95,8 +211,8 @@ test(`${OBJECTS} Builds cost a bounded memory, and nothing while nothing happens
         last = now;
         return settled;
       },
-      { timeout: 120_000, interval: 3000 },
+      { timeout: 240_000, interval: 3000 },
     )
     .toBe(true);
   expect(residentMib()).toBeLessThan(300);
-}, 300_000);
+}, 600_000);

@@ -119,6 +119,8 @@ export interface WorldOptions {
   /** Flags of every builder. */
   readonly builderFlags?: readonly string[];
   readonly operatorFlags?: readonly string[];
+  /** Values of the chart that the operator's rights are rendered with. */
+  readonly chart?: object;
   /** Whether the operator serves logs, behind the API server. */
   readonly logs?: boolean;
   /** The command that the operator is of; this checkout's when absent. */
@@ -131,7 +133,9 @@ export async function startOperatorWorld(folder: string, options: WorldOptions =
   await cluster.must(['apply', '--server-side', '-f', path.join(root, 'crds')]);
   await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
   for (const namespace of [NAMESPACE, BUILDERS]) await cluster.must(['create', 'namespace', namespace]);
-  const rbac = await renderChart(path.join(folder, 'helm'), {}, ['--show-only=templates/operator/rbac.yaml']);
+  const rbac = await renderChart(path.join(folder, 'helm'), options.chart ?? {}, [
+    '--show-only=templates/operator/rbac.yaml',
+  ]);
   await cluster.must(['apply', '-f', '-'], { input: rbac });
 
   const pki = path.join(folder, 'builder-pki');

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Builder, GrpcServer, wire } from '../../src/builder-api/index.ts';
 
-const { RUNNING, SUCCEEDED, UNKNOWN } = wire.slipway.builder.v1.SolveState;
+const { RUNNING, SUCCEEDED, CANCELLED, UNKNOWN } = wire.slipway.builder.v1.SolveState;
 
 /** What an operator sees of a builder, without one: solves that succeed after a moment, as many at once as it has places. */
 export interface SimulatedBuilder extends AsyncDisposable {
@@ -17,12 +16,13 @@ export interface SimulatedBuilder extends AsyncDisposable {
 
 export async function startSimulatedBuilder(options: {
   readonly capacity: number;
-  readonly tookMs: number;
+  /** Of a solve, by its BuildRun's namespace/name; undefined for one that goes on until it is cancelled. */
+  readonly tookMs: (subject: string) => number | undefined;
 }): Promise<SimulatedBuilder> {
   const server = new GrpcServer();
   const started = new Map<string, number>();
   const committed: string[] = [];
-  const ends = new Map<string, Promise<void>>();
+  const ends = new Map<string, PromiseWithResolvers<typeof SUCCEEDED | typeof CANCELLED>>();
   let running = 0;
   let most = 0;
   const uidOf = ({ id }: { readonly id?: { readonly runUid?: string | null } | null }) => id?.runUid ?? '';
@@ -38,24 +38,29 @@ export async function startSimulatedBuilder(options: {
       const uid = uidOf(request);
       started.set(uid, (started.get(uid) ?? 0) + 1);
       most = Math.max(most, ++running);
-      const end = sleep(options.tookMs).then(() => {
-        running--;
-      });
+      const end = Promise.withResolvers<typeof SUCCEEDED | typeof CANCELLED>();
       ends.set(uid, end);
+      void end.promise.then(() => running--);
+      const tookMs = options.tookMs(request.subject ?? '');
+      if (tookMs !== undefined) setTimeout(() => end.resolve(SUCCEEDED), tookMs).unref();
       return { state: RUNNING };
     },
     result: async (request) => {
       const end = ends.get(uidOf(request));
       if (end === undefined) return { state: UNKNOWN };
-      if (request.wait === true) await end;
-      return { state: SUCCEEDED, vertices: 3, hits: 3 };
+      const state = request.wait === true ? await end.promise : await Promise.race([end.promise, RUNNING]);
+      return { state, vertices: 3, hits: 3 };
     },
     commit: (request) => {
       committed.push(uidOf(request));
       return { outputs: [] };
     },
     acknowledge: () => ({}),
-    cancel: () => ({ state: SUCCEEDED }),
+    cancel: async (request) => {
+      const end = ends.get(uidOf(request));
+      end?.resolve(CANCELLED);
+      return { state: (await end?.promise) ?? CANCELLED };
+    },
     attach: async function* () {},
   });
   const port = await server.listenTcp('127.0.0.1', 0);

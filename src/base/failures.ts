@@ -281,6 +281,10 @@ const FAILURES = {
     hint: 'wait until other builds have ended',
     text: 'Too much of one tenant waits for its turn on the builder.',
   },
+  KUEUE_EVICTED: {
+    code: 'unavailable',
+    text: 'Kueue has taken back what the run had: it goes on once it is admitted again.',
+  },
   PLACE_NOT_ALLOWED: { code: 'permission_denied', text: "The run's status names a builder that it may not use." },
   PROXY: { code: 'invalid_argument', text: 'A proxy setting of the builder is malformed.' },
   PUSH_REFUSED: {

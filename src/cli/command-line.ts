@@ -114,6 +114,7 @@ const operatorOptions = z.object({
     .optional(),
   'registry-cache': z.string().min(1).optional(),
   certificates: z.string().min(1).optional(),
+  kueue: z.boolean().default(false),
   'builders-namespace': objectName('must be a namespace').optional(),
   'builder-image': z.string().min(1).max(512).optional(),
   'builder-secret': objectName('must be the name of a Secret').default('slipway-builder-tls'),
@@ -150,6 +151,8 @@ export interface OperatorCommand {
   readonly logRetentionMs: number | undefined;
   /** File of the cache that all runs have. */
   readonly registryCache: string | undefined;
+  /** Whether Kueue admits runs of Builds that name a queue of it. */
+  readonly kueue: boolean;
   /** Of the pods that are builders; undefined where the operator runs none. */
   readonly builderPods:
     | {
@@ -306,7 +309,10 @@ function clusterBuild(data: z.output<typeof buildOptions>, contexts: ReadonlyMap
 
 function parseOperatorCommand(args: readonly string[]): OperatorCommand {
   const options = Object.fromEntries(
-    Object.keys(operatorOptions.shape).map((name) => [name, { type: 'string' as const }]),
+    Object.keys(operatorOptions.shape).map((name) => [
+      name,
+      { type: name === 'kueue' ? 'boolean' : 'string' } as const,
+    ]),
   );
   const data = readFlags('operator', args, options, operatorOptions);
   const namespace = data['builders-namespace'];
@@ -327,6 +333,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     logRetentionMs: data['log-retention'] === undefined ? undefined : parseDuration(data['log-retention']),
     registryCache: data['registry-cache'],
     certificates: data.certificates,
+    kueue: data.kueue,
     builderPods:
       namespace === undefined || image === undefined
         ? undefined

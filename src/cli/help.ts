@@ -72,6 +72,7 @@ Flags:
       --api-tls DIR              its certificate: tls.crt, tls.key and ca.crt, which the APIService is given; read again as they turn
       --certificates FILE        certificates (YAML) that the operator makes and renews, each in a Secret, with the authority slipway-ca of its own (default: none)
       --registry-cache FILE      cache (YAML, as spec.cache of a BuilderPool) of all runs whose pool has none of its own
+      --kueue                    runs of Builds with the label kueue.x-k8s.io/queue-name wait until Kueue admits them
       --builders-namespace NS    where the builders of managed BuilderPools run as pods (default: none; it runs no builders)
       --builder-image IMAGE      their image, where a pool names none
       --builder-secret NAME      Secret of that namespace with the builders' ca.crt, tls.crt and tls.key (default slipway-builder-tls)

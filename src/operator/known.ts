@@ -37,6 +37,9 @@ export interface KnownBuild extends KubeObject {
   readonly status?: BuildStatus | undefined;
 }
 
+/** Hands the admission of a Build's runs to Kueue. */
+export const QUEUE_NAME_LABEL = 'kueue.x-k8s.io/queue-name';
+
 export interface KnownRun extends KubeObject {
   readonly spec: Omit<BuildRunSpec, 'buildSpec'> & {
     readonly buildSpec: Pick<
@@ -46,6 +49,8 @@ export interface KnownRun extends KubeObject {
   };
   /** What its spec takes where it is stored. */
   readonly bytes?: number;
+  /** The queue of Kueue that admits it. */
+  readonly queueName?: string | undefined;
   /** What Builds of one source have in common. */
   readonly alike?: string | undefined;
   readonly fault?: Fault;
@@ -84,7 +89,13 @@ export const knownRunType: ResourceType<KnownRun> = {
     const { poolRef, priority, timeout, queueTimeout, retry, resources, cache } = parsed;
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
     const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope, resources } };
-    return { ...known, spec: kept, bytes: storedBytes(what), alike: sourceName(parsed.source) };
+    return {
+      ...known,
+      spec: kept,
+      bytes: storedBytes(what),
+      alike: sourceName(parsed.source),
+      queueName: metadata.labels?.[QUEUE_NAME_LABEL],
+    };
   },
 };
 

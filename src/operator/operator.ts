@@ -21,6 +21,7 @@ import { POOL_LABEL, type PodSettings, podType } from './pool/pod.ts';
 import { podGone } from './pool/pod-gone.ts';
 import { poolReconciler } from './pool/reconcile.ts';
 import { builderPoolType, FIELD_MANAGER } from './resource-types.ts';
+import { Kueue } from './run/kueue.ts';
 import { RunReconciler } from './run/reconcile.ts';
 import {
   Controller,
@@ -51,6 +52,8 @@ interface OperatorOptions extends AbortOptions {
   readonly defaultRegistry: string | undefined;
   /** Of the runs of all pools that have no cache of their own. */
   readonly registryCache: PoolCache | undefined;
+  /** Whether Kueue admits runs of Builds that name a queue of it. */
+  readonly kueue: boolean;
   /** How long a builder may be silent before its runs go elsewhere. */
   readonly builderGraceMs: number;
   /** Made, and set back to this, when the operator begins to lead. */
@@ -159,6 +162,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     defaultRegistry: options.defaultRegistry,
     ownNamespace: options.leaseNamespace,
     clusterCache: options.registryCache,
+    ...(options.kueue ? { kueue: new Kueue(client) } : {}),
     builderGraceMs: options.builderGraceMs,
     wake: (key) => runController.add(key),
     keepLog: (uid, attempt) => keptLogs?.keep(uid, attempt, { signal: life }) ?? Promise.resolve(),

@@ -50,6 +50,7 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
       clientSecret: { name: builderPods.clientSecret, namespace: leaseNamespace },
       serverName: builderPods.serverName,
     },
+    kueue: command.kueue,
     workers: command.workers,
     signal: io.signal,
   });

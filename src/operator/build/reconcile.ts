@@ -1,7 +1,7 @@
 import { type AbortOptions, CodedError, type Logger, toCodedError } from '../../base/index.ts';
 import { API_VERSION, type Build, type BuildRun, buildHash } from '../../resources/index.ts';
 import type { Fault } from '../conditions.ts';
-import { type KnownBuild, type KnownRun, knownBuildType, knownRunType } from '../known.ts';
+import { type KnownBuild, type KnownRun, knownBuildType, knownRunType, QUEUE_NAME_LABEL } from '../known.ts';
 import { buildType, FIELD_MANAGER } from '../resource-types.ts';
 import { type Informer, type KeyText, type KubeClient, keyOf, plainTexts, type Reconcile } from '../runtime/index.ts';
 import { isRefused, sameStatus, writeStatus } from '../status.ts';
@@ -98,14 +98,18 @@ export function buildReconciler(parts: BuildReconcilerParts): Reconcile {
 }
 
 export function newRun(build: Build, number: number, hash: string): BuildRun {
-  const { name, namespace, uid } = build.metadata;
+  const { name, namespace, uid, labels } = build.metadata;
+  const queueName = labels?.[QUEUE_NAME_LABEL];
   return {
     apiVersion: API_VERSION,
     kind: 'BuildRun',
     metadata: {
       name: runName(name, number, hash),
       namespace,
-      labels: { 'slipway.build/build': shortName(name, 63) },
+      labels: {
+        'slipway.build/build': shortName(name, 63),
+        ...(queueName === undefined ? {} : { [QUEUE_NAME_LABEL]: queueName }),
+      },
       ownerReferences: [{ apiVersion: API_VERSION, kind: 'Build', name, uid: uid as string, controller: true }],
     },
     spec: { buildRef: { name }, number, hash, buildSpec: build.spec },

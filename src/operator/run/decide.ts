@@ -22,7 +22,7 @@ const { SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
 const DEFAULT_QUEUE_TIMEOUT_MS = 30 * 60_000;
 const DEFAULT_RETRY_LIMIT = 2;
 /** Reasons of attempts that take no retry away. */
-const UNCOUNTED: ReadonlySet<string> = new Set(['BuilderEnding', 'BuilderDraining']);
+const UNCOUNTED: ReadonlySet<string> = new Set(['BuilderEnding', 'BuilderDraining', 'KueueEvicted']);
 const RETRY_FIRST_MS = 2000;
 const RETRY_MOST_MS = 60_000;
 
@@ -65,6 +65,8 @@ export interface RunView {
   readonly place?: Place | undefined;
   readonly waiting?: Waiting | undefined;
   readonly solve?: SolveView | undefined;
+  /** Set when somebody has taken back what the run was admitted to. */
+  readonly evicted?: CodedError | undefined;
   /** How long an attempt may take. */
   readonly limit?: TimeLimit | undefined;
 }
@@ -198,7 +200,8 @@ function withPosition(
 
 function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
   const { run, solve } = view;
-  if (solve === undefined || solve.kind === 'running') return { status: before };
+  if (solve === undefined || solve.kind === 'running')
+    return view.evicted === undefined ? { status: before } : attemptFailed(view, before, failureOf(view.evicted));
   if (solve.kind === 'lost') return attemptFailed(view, before, failureOf(solve.error));
   if (solve.kind !== 'ended') return { status: before };
   const { result } = solve;

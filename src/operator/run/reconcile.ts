@@ -30,6 +30,7 @@ import {
 import { sameStatus, writeStatus } from '../status.ts';
 import { buildLimits, stepResources } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
+import { KUEUE_LOOK_MS, type Kueue } from './kueue.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { cachedBuild, writtenCaches } from './shared-cache.ts';
 import { timeLimit } from './time-limit.ts';
@@ -43,6 +44,8 @@ interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCach
   readonly builds: Informer<KnownBuild>;
   readonly pools: Informer<BuilderPool>;
   readonly dispatcher: Dispatcher;
+  /** Admits runs of Builds that name a queue of it; undefined where their label means nothing. */
+  readonly kueue?: Kueue | undefined;
   readonly builders: Builders;
   readonly events: EventRecorder;
   readonly metrics: OperatorMetrics;
@@ -103,6 +106,7 @@ export class RunReconciler {
     const uid = run.metadata.uid as string;
     this.#parts.dispatcher.release(uid);
     this.#writes.delete(uid);
+    this.#parts.kueue?.forget(uid);
     const task = this.#tasks.get(uid);
     if (task === undefined) return;
     const { log } = this.#parts;
@@ -121,8 +125,14 @@ export class RunReconciler {
     const uid = run.metadata.uid as string;
     if (isOver(run.status?.phase)) {
       this.#finish(uid);
+      await this.#parts.kueue?.finish(run, { signal });
       return undefined;
     }
+    const kueue = run.queueName === undefined ? undefined : this.#parts.kueue;
+    const looks = run.status?.phase === 'Queued' || run.status?.phase === 'Running';
+    const admission = looks && run.spec.cancel === undefined ? await kueue?.look(run, { signal }) : undefined;
+    // What it was given before it was taken back is for others.
+    if (run.status?.phase === 'Queued' && kueue?.holds(run)) dispatcher.release(uid);
     const foreign = this.#tasks.has(uid) ? undefined : this.#foreignPlace(run);
     // A run that another life of the operator left running.
     if (foreign === undefined) this.#act(run, run.status);
@@ -132,8 +142,12 @@ export class RunReconciler {
       now: client.now(),
       prepared: await this.#prepared(run, { signal }),
       place: run.status?.phase === 'Queued' ? dispatcher.placeOf(uid) : undefined,
-      waiting: dispatcher.waiting(queued),
+      waiting:
+        admission === undefined || admission.kind === 'admitted'
+          ? dispatcher.waiting(queued)
+          : { ...admission, kind: 'impossible' },
       solve: foreign === undefined ? this.#tasks.get(uid)?.view : { kind: 'lost', error: foreign },
+      evicted: admission?.kind === 'evicted' ? CodedError.of('KUEUE_EVICTED', admission.message) : undefined,
       limit: timeLimit(run, this.#parts.pools.get(poolOf(run))),
     };
     const { requeueAfterMs, ...decision } = decideRun(view);
@@ -153,7 +167,8 @@ export class RunReconciler {
     // Deleted meanwhile: its end is told apart.
     if (written === undefined) return undefined;
     this.#act(written, written.status);
-    return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+    const againMs = kueue === undefined ? requeueAfterMs : Math.min(requeueAfterMs ?? KUEUE_LOOK_MS, KUEUE_LOOK_MS);
+    return againMs === undefined ? undefined : { requeueAfterMs: againMs };
   };
 
   async #prepared(run: KnownRun, { signal }: AbortOptions): Promise<Prepared | undefined> {
@@ -261,6 +276,7 @@ export class RunReconciler {
           this.#drop(uid, task);
           dispatcher.release(uid);
         }
+        if (this.#parts.kueue?.holds(run)) return;
         if (retryAt(status) <= this.#parts.client.now())
           dispatcher.enqueue(queuedRun({ ...run, status }, this.#ofSameBuild(run)));
         return;

@@ -7,6 +7,7 @@ import { knownBuildType, knownRunType } from '../known.ts';
 import { operatorMetrics } from '../metrics/metrics.ts';
 import type { Builders } from '../pool/builders.ts';
 import { builderPoolType } from '../resource-types.ts';
+import { Kueue } from '../run/kueue.ts';
 import { RunReconciler } from '../run/reconcile.ts';
 import { Controller } from '../runtime/index.ts';
 import { FakeBuilder } from './fake-builder.ts';
@@ -25,12 +26,14 @@ export class RunWorld {
   readonly #over = new AbortController();
   readonly #builderGraceMs: number;
   readonly #periodicLooks: boolean;
+  readonly #kueue: Kueue | undefined;
   #running: Promise<void> | undefined;
   reconciler!: RunReconciler;
   dispatcher!: Dispatcher;
 
   /** Without periodic looks, what nothing wakes is never looked at again. */
-  constructor({ builderGraceMs = 60_000, periodicLooks = true } = {}) {
+  constructor({ builderGraceMs = 60_000, periodicLooks = true, kueue = false } = {}) {
+    if (kueue) this.#kueue = new Kueue(this.api.client);
     this.#builderGraceMs = builderGraceMs;
     this.#periodicLooks = periodicLooks;
   }
@@ -74,6 +77,7 @@ export class RunWorld {
       defaultRegistry: undefined,
       ownNamespace: 'slipway-system',
       clusterCache: undefined,
+      kueue: this.#kueue,
       builderGraceMs: this.#builderGraceMs,
       wake: (key) => controller.add(key),
     });
@@ -97,12 +101,17 @@ export class RunWorld {
 
   run(
     name: string,
-    { namespace = 'a', spec = {}, status }: { namespace?: string; spec?: object; status?: object } = {},
+    {
+      namespace = 'a',
+      spec = {},
+      status,
+      labels = {},
+    }: { namespace?: string; spec?: object; status?: object; labels?: Readonly<Record<string, string>> } = {},
   ) {
     const build: Build = {
       apiVersion: 'slipway.build/v1alpha1',
       kind: 'Build',
-      metadata: { name, namespace, uid: `build-${name}` },
+      metadata: { name, namespace, uid: `build-${name}`, labels },
       spec: { dockerfile: { inline: 'FROM scratch' }, ...spec },
     };
     const run = newRun(build, 1, 'h');
