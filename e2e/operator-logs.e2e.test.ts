@@ -96,7 +96,7 @@ describe('logs of runs', () => {
     expect(described.stdout).toMatch(/Phase: +Failed\n[\s\S]*which ended with 7[\s\S]*before/);
     expect((await plugin('get')).stdout).toMatch(/broken +False/);
     expect((await plugin('get', 'broken')).stdout).toMatch(/Failed/);
-    expect((await plugin('pool')).stdout).toMatch(/default +127\.0\.0\.1:\d+ +yes/);
+    expect((await plugin('pool')).stdout).toMatch(/default +127\.0\.0\.1:\d+ +Ready/);
   });
 
   test('are for those whom RBAC lets get them', async () => {

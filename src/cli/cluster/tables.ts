@@ -35,19 +35,22 @@ export function listRuns(runs: readonly BuildRun[], output: Output): string {
 
 export function listPools(pools: readonly BuilderPool[], output: Output): string {
   if (output === 'json') return json(pools);
-  const rows = pools.flatMap(({ metadata, status }) =>
-    (status?.endpoints ?? []).map(({ address, ready, capacity, version, message }) => [
-      metadata.name,
-      address,
-      ready ? 'yes' : 'no',
-      String(capacity ?? ''),
-      version ?? '',
-      message ?? '',
-    ]),
-  );
-  const idle = pools.filter(({ status }) => (status?.endpoints ?? []).length === 0);
-  rows.push(...idle.map(({ metadata }) => [metadata.name, '', '', '', '', 'no builders']));
-  return listed(['POOL', 'BUILDER', 'READY', 'CAPACITY', 'VERSION', 'MESSAGE'], rows, 'no BuilderPools');
+  const rows = pools.flatMap(({ metadata, status }) => {
+    const pods = (status?.builders ?? []).map(({ pod, phase, ...one }) => ({
+      ...one,
+      builder: pod,
+      is: phase as string,
+    }));
+    const others = (status?.endpoints ?? []).map(({ address, ready, ...one }) => ({
+      ...{ ...one, builder: address, is: ready ? 'Ready' : 'NotReady' },
+    }));
+    const all = [...pods, ...others];
+    if (all.length === 0) return [[metadata.name, '', '', '', '', 'no builders']];
+    return all.map(({ builder, is, capacity, version, message }) => [
+      ...[metadata.name, builder, is, String(capacity ?? ''), version ?? '', message ?? ''],
+    ]);
+  });
+  return listed(['POOL', 'BUILDER', 'PHASE', 'CAPACITY', 'VERSION', 'MESSAGE'], rows, 'no BuilderPools');
 }
 
 function json(items: readonly object[]): string {
