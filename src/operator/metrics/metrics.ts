@@ -45,6 +45,18 @@ export function operatorMetrics(): OperatorMetrics {
     buckets: SECONDS,
     registers,
   });
+  const attempts = new Counter({
+    name: 'slipway_attempts_total',
+    help: 'Attempts of runs that ended, by how the attempt ended.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const steps = new Counter({
+    name: 'slipway_steps_total',
+    help: 'Steps of runs that ended, by whether they came from the cache.',
+    labelNames: ['result'],
+    registers,
+  });
   const reconciles = new Counter({
     name: 'slipway_reconcile_total',
     help: 'Reconciles by controller and outcome.',
@@ -72,12 +84,17 @@ export function operatorMetrics(): OperatorMetrics {
     registers,
   });
   return {
-    started({ queuedAt, attempts }) {
-      const [first, second] = attempts ?? [];
+    started({ queuedAt, attempts: tries }) {
+      const [first, second] = tries ?? [];
       if (second === undefined && first !== undefined && queuedAt !== undefined)
         queued.observe(secondsBetween(queuedAt, first.startedAt));
     },
-    ended({ phase, startedAt, completedAt, failure }) {
+    ended({ phase, startedAt, completedAt, failure, attempts: tries, cache }) {
+      for (const { reason } of tries ?? []) attempts.inc({ reason: reason ?? '' });
+      if (cache !== undefined) {
+        steps.inc({ result: 'hit' }, cache.hits);
+        steps.inc({ result: 'miss' }, Math.max(0, cache.vertices - cache.hits));
+      }
       runs.inc({ phase: phase ?? '', reason: failure?.reason ?? phase ?? '' });
       if (startedAt !== undefined && completedAt !== undefined)
         duration.observe({ phase: phase ?? '' }, secondsBetween(startedAt, completedAt));
