@@ -119,8 +119,13 @@ export interface WorldOptions {
   /** Flags of every builder. */
   readonly builderFlags?: readonly string[];
   readonly operatorFlags?: readonly string[];
+<<<<<<< HEAD
   /** Values of the chart that the operator's rights are rendered with. */
   readonly chart?: object;
+=======
+  /** What each builder says that it builds for; without it what this machine does. */
+  readonly platforms?: readonly string[];
+>>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
   /** Whether the operator serves logs, behind the API server. */
   readonly logs?: boolean;
   /** The command that the operator is of; this checkout's when absent. */
@@ -149,7 +154,9 @@ export async function startOperatorWorld(folder: string, options: WorldOptions =
     const state = path.join(folder, `builder-${at}`);
     mkdirSync(state, { recursive: true });
     const tls = ['--tlscacert', ca.cert, '--tlscert', certificate.cert, '--tlskey', certificate.key];
-    const flags = ['--addr', `tcp://${addresses[at]}`, ...tls, ...(options.builderFlags ?? [])];
+    const platform = options.platforms?.[at];
+    const offers = platform === undefined ? [] : ['--oci-worker-platform', platform];
+    const flags = ['--addr', `tcp://${addresses[at]}`, ...tls, ...offers, ...(options.builderFlags ?? [])];
     return await startBuilder(state, flags);
   };
   for (let at = 0; at < (options.builders ?? 1); at++) {

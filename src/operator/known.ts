@@ -19,6 +19,7 @@ import {
 } from '../resources/index.ts';
 import type { Fault } from './conditions.ts';
 import { buildRunType, buildType } from './resource-types.ts';
+import { isDivisible } from './run/parts.ts';
 import type { KubeObject, ObjectMeta, ResourceType } from './runtime/index.ts';
 
 /**
@@ -44,7 +45,7 @@ export interface KnownRun extends KubeObject {
   readonly spec: Omit<BuildRunSpec, 'buildSpec'> & {
     readonly buildSpec: Pick<
       BuildSpec,
-      'poolRef' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache' | 'resources'
+      'poolRef' | 'platforms' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache' | 'resources'
     >;
   };
   /** What its spec takes where it is stored. */
@@ -53,6 +54,8 @@ export interface KnownRun extends KubeObject {
   readonly queueName?: string | undefined;
   /** What Builds of one source have in common. */
   readonly alike?: string | undefined;
+  /** Its platforms may be built apart. */
+  readonly divisible?: boolean;
   readonly fault?: Fault;
   readonly status?: BuildRunStatus | undefined;
 }
@@ -82,12 +85,13 @@ export const knownRunType: ResourceType<KnownRun> = {
   parse: (value) => {
     const { metadata, spec, status, ...head } = value as Stored;
     const known = { ...head, metadata: knownMeta(metadata), ...knownStatus(buildRunStatus, status) };
-    const { buildSpec: what, ...rest } = spec as BuildRun['spec'];
+    const { buildSpec: what, ...others } = spec as BuildRun['spec'];
     const checked = check(() => parseStored(buildRunSpec, spec), what);
-    if ('fault' in checked) return { ...known, spec: { ...rest, buildSpec: {} }, fault: checked.fault };
+    if ('fault' in checked) return { ...known, spec: { ...others, buildSpec: {} }, fault: checked.fault };
     const { buildSpec: parsed, ...of } = checked.spec;
-    const { poolRef, priority, timeout, queueTimeout, retry, resources, cache } = parsed;
+    const { poolRef, platforms, priority, timeout, queueTimeout, retry, resources, cache } = parsed;
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
+<<<<<<< HEAD
     const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope, resources } };
     return {
       ...known,
@@ -96,6 +100,14 @@ export const knownRunType: ResourceType<KnownRun> = {
       alike: sourceName(parsed.source),
       queueName: metadata.labels?.[QUEUE_NAME_LABEL],
     };
+=======
+    const kept = {
+      ...of,
+      buildSpec: { poolRef, platforms, priority, timeout, queueTimeout, retry, cache: scope, resources },
+    };
+    const rest = { bytes: storedBytes(what), alike: sourceName(parsed.source), divisible: isDivisible(parsed) };
+    return { ...known, spec: kept, ...rest };
+>>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
   },
 };
 

@@ -7,6 +7,7 @@ export {
   type ClusterValues,
   type FluxArtifact,
   fluxKey,
+  type PlannedPart,
   type SharedCache,
   type SolvePlan,
 } from './solve-plan.ts';

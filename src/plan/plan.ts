@@ -13,6 +13,7 @@ import {
 } from './graph/index.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
+import { indexPlan, platformPlan } from './parts.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
 import { planTrust, proxyArgs } from './trust.ts';
 
@@ -21,7 +22,13 @@ import { planTrust, proxyArgs } from './trust.ts';
  * @throws CodedError invalid_argument | unimplemented, naming the field.
  */
 export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): SolvePlan {
-  const { spec } = build;
+  const { part } = options;
+  if (part?.kind === 'platform') return platformPlan(planWhole({ ...build.spec, platforms: [part.platform] }, options));
+  const whole = planWhole(build.spec, options);
+  return part === undefined ? whole : indexPlan(whole, part);
+}
+
+function planWhole(spec: BuildSpec, options: PlanOptions): SolvePlan {
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
   for (const trigger of ['git', 'baseImage'] as const)

@@ -119,7 +119,14 @@ export interface SharedCache {
   readonly others: readonly CachedBuild[];
 }
 
+/** Of a run that is solved in parts: one platform, or the index of the images that were pushed for each. */
+export type PlannedPart =
+  | { readonly kind: 'platform'; readonly platform: string }
+  | { readonly kind: 'index'; readonly images: readonly { readonly platform: string; readonly digest: string }[] };
+
 export interface PlanOptions {
+  /** Undefined for all at once. */
+  readonly part?: PlannedPart | undefined;
   /** Registry host for output names that have none, e.g. `slipway.localhost`; without it they are refused. */
   readonly defaultRegistry: string | undefined;
   /** Undefined where there is no cluster. */

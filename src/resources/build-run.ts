@@ -14,7 +14,7 @@ import {
   resolved,
   slowestSteps,
 } from './status.ts';
-import { defaultsTo, dnsName, list, listMap, text, time } from './strings.ts';
+import { defaultsTo, digest, dnsName, list, listMap, text, time } from './strings.ts';
 
 /** Most attempts that the record holds. */
 export const MAX_ATTEMPTS = 10;
@@ -62,6 +62,7 @@ const attempt = z
     pool: text(253, 'Name of its pool.').optional(),
     pod: text(253, 'Its pod.').optional(),
     node: text(253, 'Its node.').optional(),
+    part: text(64, 'The platform that was built, or index; of a run without parts none.').optional(),
     startedAt: time('When it was given to the builder.'),
     completedAt: time('When it ended.').optional(),
     reason: text(128, 'How it ended.').optional(),
@@ -96,6 +97,16 @@ export const buildRunStatus = z
       .describe('Its place in the queue.')
       .optional(),
     attempts: listMap(attempt, ['number'], MAX_ATTEMPTS, 'Tries, the newest last.').optional(),
+    parts: list(
+      z
+        .strictObject({
+          platform: text(64, 'os/arch[/variant].'),
+          digest: digest('Of its image, once that is pushed.').optional(),
+        })
+        .describe('A platform.'),
+      8,
+      'Platforms that are built one by one, where no builder builds them all as well; an index is made of them at the end.',
+    ).optional(),
     queuedAt: time('When it was first seen.').optional(),
     startedAt: time('When the first attempt started.').optional(),
     completedAt: time('When it ended.').optional(),

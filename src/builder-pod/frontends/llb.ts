@@ -8,7 +8,8 @@ const CONFIG = 'containerimage.config';
 
 /**
  * `llb.v0`: graphs that are given as inputs become one result, an image's configuration with them. Option `platform` lists for which there is one, under the platform's name; without it there is one, `graph`, for
- * the builder's own. `containerimage.config[/PLATFORM]` are the configurations. With `file` the inputs make files, and this one of them is the graph.
+ * the builder's own. `containerimage.config[/PLATFORM]` are the configurations. `image/PLATFORM` is an image
+ * that has one. With `file` the inputs make files, and this one of them is the graph.
  */
 export function llbFrontend(): Frontend {
   return {
@@ -31,7 +32,13 @@ export function llbFrontend(): Frontend {
         const ref = file === undefined ? given.ref : await solveFile(given.ref, file, bridge, call);
         refs.set(id, ref ?? { id: '' });
         const config = options.get(`${CONFIG}/${id}`) ?? options.get(CONFIG);
-        if (config !== undefined) metadata.set(single ? CONFIG : `${CONFIG}/${id}`, withPlatform(config, platform));
+        const reference = options.get(`image/${id}`);
+        const key = single ? CONFIG : `${CONFIG}/${id}`;
+        if (config !== undefined) metadata.set(key, withPlatform(config, platform));
+        else if (reference !== undefined) {
+          const request = { reference, platform, resolveMode: 'default', logName: '' };
+          metadata.set(key, (await bridge.resolveImageConfig(request, call)).config);
+        }
       }
       const [only] = refs.values();
       if (single && only !== undefined) return { ref: only, metadata };

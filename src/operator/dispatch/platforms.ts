@@ -2,8 +2,9 @@ import { parsePlatform, platformRank, RecentMap } from '../../base/index.ts';
 
 const known = new RecentMap<string, boolean>(1000);
 
-/** Whether a builder that tells these platforms (`os/arch[/variant]`) builds for this one: its own, one that it runs as well, or one that it emulates. */
+/** Whether a builder that tells these platforms (`os/arch[/variant]`) builds for this one, or for each of several (`a,b`): its own, one that it runs as well, or one that it emulates. */
 export function matchesPlatform(platforms: readonly string[], wanted: string): boolean {
+  if (wanted.includes(',')) return wanted.split(',').every((one) => matchesPlatform(platforms, one));
   return platforms.some((one) => {
     const pair = `${one} ${wanted}`;
     const before = known.get(pair);

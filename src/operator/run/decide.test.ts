@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CodedError } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { BuildRun, BuildRunStatus, Phase } from '../../resources/index.ts';
+import type { KnownRun } from '../known.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -51,6 +52,61 @@ const user = new CodedError('unknown', 'exit code: 7', { fault: 'user' });
 const platform = new CodedError('unavailable', 'no route', { reason: 'REGISTRY_CONNECTION' });
 const running = runOf('Running', { attempts: [attempt] });
 const cancel = { cancel: { reason: 'Superseded' as const } };
+
+describe('a run of platforms that no one builder has', () => {
+  const buildSpec = { dockerfile: { inline: 'FROM scratch' }, platforms: ['linux/amd64', 'linux/arm64'] };
+  const offers = [['linux/amd64'], ['linux/arm64']];
+  const place = { address: 'b:1', pool: 'default' };
+  const digests = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`];
+  const pushed = (at: number) => {
+    const outputs = [{ names: ['r.example.com/app'], digest: digests[at] as string }];
+    return { kind: 'ended', result: new ResultResponse({ state: SolveState.SUCCEEDED, outputs }) } as const;
+  };
+  const next = (run: KnownRun, view: Partial<RunView>): KnownRun => ({
+    ...run,
+    status: decideRun({ run, now: NOW, offers, ...view }).status,
+  });
+  const planned = (): KnownRun =>
+    next({ ...(runOf(undefined, {}, { buildSpec }) as KnownRun), divisible: true }, { prepared: ready });
+
+  test('builds one after the other, then their index, and writes tags at the end', () => {
+    let run = planned();
+    expect(run.status?.parts).toEqual([{ platform: 'linux/amd64' }, { platform: 'linux/arm64' }]);
+    for (const at of [0, 1]) {
+      run = next(run, { place });
+      expect(run.status).toMatchObject({ phase: 'Running' });
+      run = next(run, { solve: pushed(at) });
+      expect(run.status).toMatchObject({ phase: 'Queued' });
+      // Nothing has failed.
+      expect(retryAt(run.status as BuildRunStatus)).toBe(0);
+    }
+    expect(run.status?.parts?.map(({ digest }) => digest)).toEqual(digests);
+    run = next(run, { place });
+    run = next(run, { solve: succeeded });
+    expect(run.status).toMatchObject({ phase: 'Committing' });
+    expect(run.status?.attempts?.map(({ part }) => part)).toEqual(['linux/amd64', 'linux/arm64', 'index']);
+  });
+
+  test('tries again only the part that failed', () => {
+    let run = next(planned(), { place });
+    run = next(run, { solve: pushed(0) });
+    run = next(next(run, { place }), { solve: failed(platform) });
+    expect(run.status).toMatchObject({ phase: 'Queued', parts: [{ digest: digests[0] }, {}] });
+    expect(retryAt(run.status as BuildRunStatus)).toBeGreaterThan(NOW);
+    run = next(run, { place });
+    expect(run.status?.attempts?.at(-1)).toMatchObject({ number: 3, part: 'linux/arm64' });
+    expect(next(run, { solve: failed(user) }).status).toMatchObject({ phase: 'Failed' });
+  });
+
+  test('is split when its builders are known, before it has a place, and never later', () => {
+    const waiting = { ...planned(), status: { phase: 'Queued', queuedAt: AT } } as KnownRun;
+    expect(next(waiting, {}).status?.parts).toHaveLength(2);
+    expect(next(waiting, { offers: [] }).status?.parts).toBeUndefined();
+    expect(next({ ...waiting, divisible: false }, {}).status?.parts).toBeUndefined();
+    const retried = { ...waiting.status, attempts: [{ ...attempt, completedAt: AT, reason: 'X' }] };
+    expect(next({ ...waiting, status: retried as BuildRunStatus }, {}).status?.parts).toBeUndefined();
+  });
+});
 
 describe('before a builder is asked', () => {
   test('a run is planned, then queued', () => {

@@ -13,6 +13,7 @@ import { timeText, withCondition } from '../conditions.ts';
 import type { KnownRun } from '../known.ts';
 import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
+import { isSplit, type Offers, partOf, withDigest } from './parts.ts';
 import type { Prepared } from './prepare.ts';
 import { cacheExported, failureOfResult, outputsOf, recordOf } from './record.ts';
 import type { TimeLimit } from './time-limit.ts';
@@ -64,6 +65,8 @@ export interface RunView {
   readonly prepared?: Prepared | undefined;
   readonly place?: Place | undefined;
   readonly waiting?: Waiting | undefined;
+  /** What the pool's builders that answer build for. */
+  readonly offers?: Offers | undefined;
   readonly solve?: SolveView | undefined;
   /** Set when somebody has taken back what the run was admitted to. */
   readonly evicted?: CodedError | undefined;
@@ -124,7 +127,12 @@ function decidePending(view: RunView, before: BuildRunStatus): RunDecision {
   }
   const { work } = prepared;
   const { llb } = prepared.plan;
-  const planned = llb === undefined ? before : { ...before, llb };
+  const parts = partsOf(view);
+  const planned = {
+    ...before,
+    ...(llb === undefined ? {} : { llb }),
+    ...(parts === undefined ? {} : { parts }),
+  };
   const status = condition(view, planned, 'Accepted', 'True', 'Planned', 'the Build was planned');
   return {
     status: condition(
@@ -135,17 +143,30 @@ function decidePending(view: RunView, before: BuildRunStatus): RunDecision {
   };
 }
 
+/** The platforms of a run that is to be built in parts. */
+function partsOf({ run, offers = [] }: RunView): BuildRunStatus['parts'] {
+  const { platforms = [] } = run.spec.buildSpec;
+  return run.divisible && isSplit(platforms, offers) ? platforms.map((platform) => ({ platform })) : undefined;
+}
+
 function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
   const { run, now, place, waiting } = view;
   if (run.spec.cancel !== undefined) return cancelled(view, before);
   const attempts = before.attempts ?? [];
+  // Once, before it has a place anywhere: what is begun whole stays so.
+  if (attempts.length === 0) {
+    const parts = partsOf(view);
+    if (parts !== undefined && before.parts === undefined) return { status: { ...before, parts } };
+  }
   if (place !== undefined) {
+    const part = partOf(before);
     const attempt: Attempt = {
       number: attempts.length + 1,
       builder: place.address,
       pool: place.pool,
       ...(place.pod === undefined ? {} : { pod: place.pod }),
       ...(place.node === undefined ? {} : { node: place.node }),
+      ...(part === undefined ? {} : { part }),
       startedAt: timeText(now),
     };
     const { queue: _, ...rest } = before;
@@ -209,7 +230,7 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
   switch (result.state) {
     case SUCCEEDED:
       if (run.spec.cancel !== undefined) return cancelled(view, status);
-      return { status: { ...withCacheExported(view, status, result), phase: 'Committing' } };
+      return partBuilt(view, withCacheExported(view, status, result), result);
     case CANCELLED:
       return cancelled(view, status);
     case FAILED: {
@@ -223,6 +244,26 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
         failureOf(CodedError.of('BUILDER_LOST', 'the builder was started again and no longer knows the build')),
       );
   }
+}
+
+/** The next part of a run that has some; tags are written once its index is there. */
+function partBuilt(view: RunView, status: BuildRunStatus, result: wire.slipway.builder.v1.ResultResponse): RunDecision {
+  const { parts } = status;
+  const part = partOf(status);
+  if (parts === undefined || parts.every(({ digest }) => digest !== undefined))
+    return { status: { ...status, phase: 'Committing' } };
+  const digest = outputsOf(result.outputs)[0]?.digest;
+  if (digest === undefined)
+    return attemptFailed(
+      view,
+      status,
+      failureOf(new CodedError('internal', `the builder did not tell what it pushed for ${part}`)),
+    );
+  const attempts = closeAttempt(status, SUCCEEDED_ATTEMPT, '', view.now);
+  const next = { ...status, attempts, parts: withDigest(parts, digest), phase: 'Queued' as const };
+  return {
+    status: condition(view, next, 'Scheduled', 'False', 'PartBuilt', `${part} is built; ${partOf(next)} is next`),
+  };
 }
 
 function withCacheExported(
@@ -244,7 +285,7 @@ function decideCommitting(view: RunView, before: BuildRunStatus): RunDecision {
   const status = {
     ...before,
     ...(outputs.length === 0 ? {} : { outputs }),
-    attempts: closeAttempt(before, 'Succeeded', '', now),
+    attempts: closeAttempt(before, SUCCEEDED_ATTEMPT, '', now),
     phase: 'Succeeded' as const,
     completedAt: timeText(now),
   };
@@ -261,7 +302,9 @@ function attemptFailed(view: RunView, before: BuildRunStatus, failure: Failure):
   if (failure.class === 'user' || failure.class === 'policy') return over(view, status, 'Failed', failure);
   const limit = Math.min(run.spec.buildSpec.retry?.limit ?? DEFAULT_RETRY_LIMIT, MAX_ATTEMPTS - 1);
   // A builder that had to end is nobody's failure.
-  const counted = status.attempts.filter(({ reason }) => !UNCOUNTED.has(reason ?? '')).length;
+  const counted = status.attempts.filter(
+    ({ reason = '' }) => reason !== SUCCEEDED_ATTEMPT && !UNCOUNTED.has(reason),
+  ).length;
   if (counted > limit || status.attempts.length >= MAX_ATTEMPTS) return over(view, status, 'Error', failure);
   const queued = condition(view, { ...status, phase: 'Queued' }, 'Scheduled', 'False', 'Retrying', failure.message);
   return { status: queued, requeueAfterMs: Math.max(0, retryAt(queued) - now) };
@@ -269,11 +312,16 @@ function attemptFailed(view: RunView, before: BuildRunStatus, failure: Failure):
 
 /** When the next attempt may begin, in ms since the epoch: later with every one that failed. */
 export function retryAt(status: BuildRunStatus): number {
-  const attempts = status.attempts ?? [];
-  const ended = attempts.at(-1)?.completedAt;
-  if (ended === undefined) return 0;
-  return Date.parse(ended) + Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (attempts.length - 1));
+  const last = status.attempts?.at(-1);
+  if (last?.completedAt === undefined || last.reason === SUCCEEDED_ATTEMPT) return 0;
+  return Date.parse(last.completedAt) + Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (failedAttempts(status) - 1));
 }
+
+const SUCCEEDED_ATTEMPT = 'Succeeded';
+
+/** A part that is built takes no retry away from the others. */
+const failedAttempts = ({ attempts = [] }: BuildRunStatus): number =>
+  attempts.filter(({ completedAt, reason }) => completedAt !== undefined && reason !== SUCCEEDED_ATTEMPT).length;
 
 function cancelled(view: RunView, before: BuildRunStatus): RunDecision {
   const cancel = view.run.spec.cancel;

@@ -19,6 +19,7 @@ import {
   type FluxArtifact,
   fluxKey,
   fluxReferences,
+  type PlannedPart,
   planBuild,
   type Reference,
   references,
@@ -42,6 +43,8 @@ export interface PrepareOptions {
   readonly defaultRegistry: string | undefined;
   /** Namespace of the operator, where the Secret of a shared cache is. */
   readonly ownNamespace: string;
+  /** Of a run that is solved in parts. */
+  readonly part?: PlannedPart | undefined;
   /** The cache of the run's pool or of the cluster. */
   readonly sharedCache?: SharedCache | undefined;
   readonly pool?: Pick<BuilderPool, 'metadata' | 'spec'> | undefined;
@@ -80,8 +83,8 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
       fluxArtifacts.set(fluxKey(reference), await fluxArtifact(reference, run.metadata.namespace as string, options));
     const caBundle = caBundleOf(spec.trust?.caBundleFrom, found);
     const values = { ...clusterValues(named, found), caBundle, fluxArtifacts };
-    const { defaultRegistry, sharedCache } = options;
-    const plan = planBuild({ spec }, { defaultRegistry, values, sharedCache });
+    const { defaultRegistry, sharedCache, part } = options;
+    const plan = planBuild({ spec }, { defaultRegistry, values, sharedCache, part });
     if (plan.uploads.length > 0 && run.metadata.annotations?.[UPLOADER_ANNOTATION] === undefined)
       throw new MissingValue(
         'WaitingForUpload',

@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, type Logger } from '../../base/index.ts';
-import type { SharedCache } from '../../plan/index.ts';
+import type { PlannedPart, SharedCache } from '../../plan/index.ts';
 import {
   type BuilderPool,
   type BuildRun,
@@ -11,7 +11,7 @@ import {
   type PoolCache,
 } from '../../resources/index.ts';
 import { BY_OWNER, ownerOf } from '../build/reconcile.ts';
-import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
 import { poolOf, queuedRun } from '../dispatch/queued-run.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
 import { type KnownBuild, type KnownRun, knownRunType } from '../known.ts';
@@ -30,12 +30,16 @@ import {
 import { sameStatus, writeStatus } from '../status.ts';
 import { buildLimits, stepResources } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
+<<<<<<< HEAD
 import { KUEUE_LOOK_MS, type Kueue } from './kueue.ts';
+=======
+import { INDEX, type Offers, partOf, platformWanted } from './parts.ts';
+>>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { cachedBuild, writtenCaches } from './shared-cache.ts';
 import { timeLimit } from './time-limit.ts';
 
-interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCache'> {
+interface RunReconcilerParts extends Omit<PrepareOptions, 'client' | 'sharedCache' | 'part'> {
   readonly client: KubeClient;
   /** Of all pools that have none of their own. */
   readonly clusterCache: PoolCache | undefined;
@@ -136,16 +140,21 @@ export class RunReconciler {
     const foreign = this.#tasks.has(uid) ? undefined : this.#foreignPlace(run);
     // A run that another life of the operator left running.
     if (foreign === undefined) this.#act(run, run.status);
-    const queued = queuedRun(run);
+    const queued = this.#queued(run);
     const view: RunView = {
       run,
       now: client.now(),
       prepared: await this.#prepared(run, { signal }),
       place: run.status?.phase === 'Queued' ? dispatcher.placeOf(uid) : undefined,
+<<<<<<< HEAD
       waiting:
         admission === undefined || admission.kind === 'admitted'
           ? dispatcher.waiting(queued)
           : { ...admission, kind: 'impossible' },
+=======
+      waiting: dispatcher.waiting(queued),
+      offers: this.#offers(run),
+>>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
       solve: foreign === undefined ? this.#tasks.get(uid)?.view : { kind: 'lost', error: foreign },
       evicted: admission?.kind === 'evicted' ? CodedError.of('KUEUE_EVICTED', admission.message) : undefined,
       limit: timeLimit(run, this.#parts.pools.get(poolOf(run))),
@@ -166,6 +175,9 @@ export class RunReconciler {
     const written = runs.get(key);
     // Deleted meanwhile: its end is told apart.
     if (written === undefined) return undefined;
+    // It waited as a whole.
+    if (run.status?.phase === 'Queued' && run.status.parts === undefined && written.status?.parts !== undefined)
+      dispatcher.release(uid);
     this.#act(written, written.status);
     const againMs = kueue === undefined ? requeueAfterMs : Math.min(requeueAfterMs ?? KUEUE_LOOK_MS, KUEUE_LOOK_MS);
     return againMs === undefined ? undefined : { requeueAfterMs: againMs };
@@ -186,13 +198,38 @@ export class RunReconciler {
     const whole = await this.#parts.client.get(buildRunType, run.metadata, { signal });
     if (whole.metadata.uid !== run.metadata.uid) throw new CodedError('aborted', 'the run is another by now');
     const pool = this.#parts.pools.get(poolOf(run));
-    return await prepareRun(whole, { ...this.#parts, sharedCache: this.#sharedCache(run), pool, signal });
+    return await prepareRun(whole, {
+      ...this.#parts,
+      sharedCache: this.#sharedCache(run),
+      part: plannedPart(run),
+      pool,
+      signal,
+    });
   }
 
   #sharedCache(run: KnownRun): SharedCache | undefined {
     const { pools, runs, clusterCache } = this.#parts;
     const cache = pools.get(poolOf(run))?.spec.cache ?? clusterCache;
     return cache && { cache, build: cachedBuild(run), others: writtenCaches(runs.list()) };
+  }
+
+  /** Of the builders of its pool that answer. */
+  #offers(run: KnownRun): Offers {
+    return this.#parts.builders
+      .states(poolOf(run))
+      .flatMap(({ ready, platforms }) => (ready && platforms !== undefined ? [platforms] : []));
+  }
+
+  #queued(run: KnownRun, runs: readonly KnownRun[] = []): QueuedRun {
+    const queued = queuedRun(run, runs);
+    const status = run.status ?? {};
+    const part = partOf(status);
+    return {
+      ...queued,
+      platform: platformWanted(run.spec.buildSpec.platforms ?? [], status, this.#offers(run)),
+      // What is the same of two runs is so part by part.
+      work: queued.work === undefined || part === undefined ? queued.work : `${queued.work} ${part}`,
+    };
   }
 
   /** How long a write that changes no phase has to wait; undefined for not at all. */
@@ -278,7 +315,7 @@ export class RunReconciler {
         }
         if (this.#parts.kueue?.holds(run)) return;
         if (retryAt(status) <= this.#parts.client.now())
-          dispatcher.enqueue(queuedRun({ ...run, status }, this.#ofSameBuild(run)));
+          dispatcher.enqueue(this.#queued({ ...run, status }, this.#ofSameBuild(run)));
         return;
       }
       case 'Running':
@@ -332,7 +369,7 @@ export class RunReconciler {
     if (!this.#tasks.has(metadata.uid as string) && this.#foreignPlace(run) !== undefined) return;
     const attempt = status.attempts?.at(-1);
     if (attempt !== undefined)
-      this.#parts.dispatcher.occupy(queuedRun(run, this.#ofSameBuild(run)), {
+      this.#parts.dispatcher.occupy(this.#queued(run, this.#ofSameBuild(run)), {
         address: attempt.builder,
         pool: attempt.pool ?? DEFAULT_POOL,
       });
@@ -377,7 +414,7 @@ export class RunReconciler {
       scope: run.spec.buildSpec.cache?.scope,
       builder: () => builders.client(attempt.builder),
       prepare: async (options) => {
-        const prepared = await this.prepare(run, options);
+        const prepared = await this.prepare({ ...run, status }, options);
         if (prepared.kind === 'ready') return prepared;
         if (prepared.kind === 'waiting') throw CodedError.of('REFERENCE_GONE', prepared.message);
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
@@ -395,4 +432,12 @@ export class RunReconciler {
     this.#tasks.set(uid, task);
     return task;
   }
+}
+
+function plannedPart({ status }: KnownRun): PlannedPart | undefined {
+  const part = partOf(status ?? {});
+  if (part === undefined) return undefined;
+  if (part !== INDEX) return { kind: 'platform', platform: part };
+  const images = (status?.parts ?? []).map(({ platform, digest = '' }) => ({ platform, digest }));
+  return { kind: 'index', images };
 }
