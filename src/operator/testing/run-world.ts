@@ -70,6 +70,7 @@ export class RunWorld {
         gone: () => this.gone,
         has: () => false,
         learn: () => {},
+        states: () => [],
       } as unknown as Builders,
       events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
       metrics: operatorMetrics(),
