@@ -119,13 +119,10 @@ export interface WorldOptions {
   /** Flags of every builder. */
   readonly builderFlags?: readonly string[];
   readonly operatorFlags?: readonly string[];
-<<<<<<< HEAD
   /** Values of the chart that the operator's rights are rendered with. */
   readonly chart?: object;
-=======
   /** What each builder says that it builds for; without it what this machine does. */
   readonly platforms?: readonly string[];
->>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
   /** Whether the operator serves logs, behind the API server. */
   readonly logs?: boolean;
   /** The command that the operator is of; this checkout's when absent. */

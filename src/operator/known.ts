@@ -91,23 +91,18 @@ export const knownRunType: ResourceType<KnownRun> = {
     const { buildSpec: parsed, ...of } = checked.spec;
     const { poolRef, platforms, priority, timeout, queueTimeout, retry, resources, cache } = parsed;
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
-<<<<<<< HEAD
-    const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope, resources } };
+    const kept = {
+      ...of,
+      buildSpec: { poolRef, platforms, priority, timeout, queueTimeout, retry, cache: scope, resources },
+    };
     return {
       ...known,
       spec: kept,
       bytes: storedBytes(what),
       alike: sourceName(parsed.source),
+      divisible: isDivisible(parsed),
       queueName: metadata.labels?.[QUEUE_NAME_LABEL],
     };
-=======
-    const kept = {
-      ...of,
-      buildSpec: { poolRef, platforms, priority, timeout, queueTimeout, retry, cache: scope, resources },
-    };
-    const rest = { bytes: storedBytes(what), alike: sourceName(parsed.source), divisible: isDivisible(parsed) };
-    return { ...known, spec: kept, ...rest };
->>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
   },
 };
 

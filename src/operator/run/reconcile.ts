@@ -30,11 +30,8 @@ import {
 import { sameStatus, writeStatus } from '../status.ts';
 import { buildLimits, stepResources } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
-<<<<<<< HEAD
 import { KUEUE_LOOK_MS, type Kueue } from './kueue.ts';
-=======
 import { INDEX, type Offers, partOf, platformWanted } from './parts.ts';
->>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { cachedBuild, writtenCaches } from './shared-cache.ts';
 import { timeLimit } from './time-limit.ts';
@@ -146,15 +143,11 @@ export class RunReconciler {
       now: client.now(),
       prepared: await this.#prepared(run, { signal }),
       place: run.status?.phase === 'Queued' ? dispatcher.placeOf(uid) : undefined,
-<<<<<<< HEAD
       waiting:
         admission === undefined || admission.kind === 'admitted'
           ? dispatcher.waiting(queued)
           : { ...admission, kind: 'impossible' },
-=======
-      waiting: dispatcher.waiting(queued),
       offers: this.#offers(run),
->>>>>>> 87e5e618 (Platforms are parts: each is built on a builder that offers it, and the index is made of what they pushed)
       solve: foreign === undefined ? this.#tasks.get(uid)?.view : { kind: 'lost', error: foreign },
       evicted: admission?.kind === 'evicted' ? CodedError.of('KUEUE_EVICTED', admission.message) : undefined,
       limit: timeLimit(run, this.#parts.pools.get(poolOf(run))),
