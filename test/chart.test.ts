@@ -53,7 +53,7 @@ async function metrics(): Promise<ReadonlyMap<string, string>> {
   return new Map([...text.matchAll(/^# TYPE (slipway_\w+) (\w+)$/gm)].map(([, name, type]) => [name!, type!]));
 }
 
-const LABELS = new Set(['phase', 'reason', 'pool', 'controller', 'outcome', 'verb', 'code', 'le']);
+const LABELS = new Set(['phase', 'reason', 'pool', 'controller', 'outcome', 'verb', 'code', 'result', 'le']);
 
 test('alerts and dashboard ask for metrics that there are, and the dashboard for all of them', async () => {
   const known = await metrics();
