@@ -15,7 +15,7 @@ const builders: SimulatedBuilder[] = [];
 beforeAll(async () => {
   world = await startOperatorWorld(work.path, {
     builders: 0,
-    operatorFlags: ['--kueue'],
+    operatorFlags: ['--kueue', '--lease-duration', '15s'],
     chart: { kueue: { enabled: true } },
   });
   for (let at = 0; at < 2; at++)

@@ -6,7 +6,7 @@ const { RUNNING, SUCCEEDED, CANCELLED, UNKNOWN } = wire.slipway.builder.v1.Solve
 export interface SimulatedBuilder extends AsyncDisposable {
   /** `host:port`, without TLS. */
   readonly address: string;
-  /** How often each solve was started, by run uid. */
+  /** How many solves each run had, by its uid. */
   readonly started: ReadonlyMap<string, number>;
   /** Run uids whose tags were to be written, in order. */
   readonly committed: readonly string[];
@@ -25,7 +25,11 @@ export async function startSimulatedBuilder(options: {
   const ends = new Map<string, PromiseWithResolvers<typeof SUCCEEDED | typeof CANCELLED>>();
   let running = 0;
   let most = 0;
-  const uidOf = ({ id }: { readonly id?: { readonly runUid?: string | null } | null }) => id?.runUid ?? '';
+  interface Named {
+    readonly id?: { readonly runUid?: string | null; readonly attempt?: number | null } | null;
+  }
+  const uidOf = ({ id }: Named) => id?.runUid ?? '';
+  const keyOf = (named: Named) => `${uidOf(named)}/${named.id?.attempt ?? 0}`;
   server.register(Builder, {
     load: () => ({
       running,
@@ -35,18 +39,20 @@ export async function startSimulatedBuilder(options: {
       version: '1',
     }),
     start: (request) => {
-      const uid = uidOf(request);
+      const [uid, key] = [uidOf(request), keyOf(request)];
+      // An operator that leads again asks for what goes on.
+      if (ends.has(key)) return { state: RUNNING, alreadyKnown: true };
       started.set(uid, (started.get(uid) ?? 0) + 1);
       most = Math.max(most, ++running);
       const end = Promise.withResolvers<typeof SUCCEEDED | typeof CANCELLED>();
-      ends.set(uid, end);
+      ends.set(key, end);
       void end.promise.then(() => running--);
       const tookMs = options.tookMs(request.subject ?? '');
       if (tookMs !== undefined) setTimeout(() => end.resolve(SUCCEEDED), tookMs).unref();
       return { state: RUNNING };
     },
     result: async (request) => {
-      const end = ends.get(uidOf(request));
+      const end = ends.get(keyOf(request));
       if (end === undefined) return { state: UNKNOWN };
       const state = request.wait === true ? await end.promise : await Promise.race([end.promise, RUNNING]);
       return { state, vertices: 3, hits: 3 };
@@ -57,7 +63,7 @@ export async function startSimulatedBuilder(options: {
     },
     acknowledge: () => ({}),
     cancel: async (request) => {
-      const end = ends.get(uidOf(request));
+      const end = ends.get(keyOf(request));
       end?.resolve(CANCELLED);
       return { state: (await end?.promise) ?? CANCELLED };
     },
