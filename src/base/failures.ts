@@ -195,6 +195,12 @@ const FAILURES = {
     status: 'SourceDenied',
     text: 'The git remote refuses these credentials, or has been given none.',
   },
+  GIT_CERTIFICATE: {
+    code: 'failed_precondition',
+    status: 'SourceUntrusted',
+    hint: "add the server's authority to the builder's certificates, or to `trust.caBundle` of the Build",
+    text: 'The certificate of the git remote is not trusted.',
+  },
   GIT_CHECKSUM: { code: 'invalid_argument', text: 'The git ref is not at the commit that it is to be at.' },
   GIT_FAILED: { code: 'unavailable', text: 'Git failed, e.g. since the remote does not answer.' },
   GIT_HOST_KEY: {
@@ -215,6 +221,12 @@ const FAILURES = {
   },
   GIT_TRANSPORT: { code: 'permission_denied', text: 'The git URL has a scheme that is not allowed.' },
   GIT_URL: { code: 'invalid_argument', text: 'The git URL is malformed.' },
+  HTTP_CERTIFICATE: {
+    code: 'failed_precondition',
+    status: 'SourceUntrusted',
+    hint: "add the server's authority to the builder's certificates, or to `trust.caBundle` of the Build",
+    text: 'The certificate of the URL is not trusted.',
+  },
   HTTP_CHECKSUM: { code: 'failed_precondition', text: 'The file is not what its checksum says.' },
   HTTP_CONNECTION: { code: 'unavailable', status: 'SourceUnavailable', text: 'The URL cannot be reached.' },
   HTTP_LINK_LOCAL: {
@@ -313,7 +325,7 @@ const FAILURES = {
   REGISTRY_CERTIFICATE: {
     code: 'failed_precondition',
     status: OF_REGISTRY,
-    hint: "add the registry's CA certificate to its host configuration",
+    hint: "add the registry's CA certificate to its host configuration, or to `trust.caBundle` of the Build",
     text: 'The certificate of the registry is not trusted.',
   },
   REGISTRY_CONNECTION: { code: 'unavailable', status: OF_REGISTRY, text: 'The registry cannot be reached.' },

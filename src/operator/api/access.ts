@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, RecentMap } from '../../base/index.ts';
+import { type AbortOptions, CodedError, onAbort, RecentMap } from '../../base/index.ts';
 import { FIELD_MANAGER } from '../resource-types.ts';
 import { type KubeClient, type KubeObject, uncheckedType } from '../runtime/index.ts';
 import { API_GROUP, API_VERSION } from './names.ts';
@@ -27,6 +27,7 @@ export interface Wanted {
 }
 
 const FRESH_MS = 10_000;
+const ASK_MS = 10_000;
 const MAX_ANSWERS = 1000;
 
 /** Whether users may do things, as the API server says; asked again after some seconds. */
@@ -52,13 +53,15 @@ export class Access {
     const key = JSON.stringify(spec);
     let answer = this.#answers.get(key);
     if (answer === undefined || answer.until < performance.now()) {
-      const allowed = this.#ask(spec, { signal });
+      // Of nobody's own: others wait for it too.
+      const allowed = this.#ask(spec, { signal: AbortSignal.timeout(ASK_MS) });
       answer = { until: performance.now() + FRESH_MS, allowed };
       this.#answers.set(key, answer);
       // What could not be asked is no answer.
       allowed.catch(() => this.#answers.delete(key));
     }
-    if (await answer.allowed) return;
+    using ended = onAbort(signal);
+    if (await Promise.race([answer.allowed, ended.promise])) return;
     const { verb, resource, subresource, namespace, name } = wanted;
     throw new CodedError(
       'permission_denied',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkRefName, cleanSubdir, parseRemote, sameRepository } from './remote.ts';
+import { checkRefName, cleanSubdir, gitError, parseRemote, sameRepository } from './remote.ts';
 
 describe('addresses', () => {
   test.each([
@@ -38,4 +38,12 @@ describe('addresses', () => {
     expect(cleanSubdir('/../../a/./b/')).toBe('a/b');
     expect(() => cleanSubdir('a/.GIT/hooks')).toThrow(/\.git/);
   });
+});
+
+test.each([
+  ["fatal: unable to access 'https://h/x.git/': SSL certificate problem: unable to get local issuer certificate"],
+  ["fatal: unable to access 'https://h/x.git/': SSL: no alternative certificate subject name matches target host name"],
+  ["fatal: unable to access 'https://h/x.git/': server certificate verification failed. CAfile: none CRLfile: none"],
+])('an untrusted server is the user’s to mend, and not tried again: %s', (said) => {
+  expect(gitError('git fetch', said)).toMatchObject({ reason: 'GIT_CERTIFICATE', fault: 'user' });
 });

@@ -98,6 +98,9 @@ export function gitError(what: string, stderr: string): CodedError {
     return CodedError.of('GIT_AUTH', message, {
       hint: 'give the secret GIT_AUTH_TOKEN or GIT_AUTH_HEADER for http, or forward an ssh agent',
     });
+  // As git says it with OpenSSL, and with GnuTLS.
+  if (/SSL certificate problem|SSL: no alternative certificate|server (certificate )?verification failed/i.test(said))
+    return CodedError.of('GIT_CERTIFICATE', message);
   if (/Host key verification failed/i.test(said))
     return CodedError.of('GIT_HOST_KEY', message, {
       hint: "give the host's key in git.knownsshhosts, or in the builder's /etc/ssh/ssh_known_hosts",

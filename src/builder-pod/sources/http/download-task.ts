@@ -21,6 +21,7 @@ import {
   type BuildTrust,
   CodedError,
   type Digest,
+  isCertificateFault,
   isLinkLocal,
   linkLocal,
   type ProxySettings,
@@ -192,7 +193,11 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Stre
     reject(
       error instanceof CodedError
         ? error
-        : CodedError.of('HTTP_CONNECTION', requestWords(what.method, shown(url), error), { cause: error }),
+        : CodedError.of(
+            isCertificateFault(error) ? 'HTTP_CERTIFICATE' : 'HTTP_CONNECTION',
+            requestWords(what.method, shown(url), error),
+            { cause: error },
+          ),
     ),
   );
   sent.end();
