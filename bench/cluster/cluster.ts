@@ -53,7 +53,7 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
   }
   await cluster.must(['create', 'namespace', NAMESPACE]);
   const values = path.join(folder, 'values.json');
-  const helm = (command: readonly string[], builders: number) => {
+  const helm = (command: readonly string[]) => {
     const image = { registry, repository: 'slipway', tag: 'bench' };
     writeFileSync(
       values,
@@ -61,7 +61,7 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
         operator: { image, replicas: 1 },
         builders: {
           image,
-          replicas: builders,
+          maxReplicas: 1,
           config: `[registry."${registry}"]\nhttp = true\n`,
           resources: { requests: { cpu: '100m', memory: '256Mi' } },
         },
@@ -72,7 +72,7 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
     });
   };
   const chart = path.join(root, 'charts/slipway');
-  await helm(['install', 'slipway', chart, '--create-namespace'], 1);
+  await helm(['install', 'slipway', chart, '--create-namespace']);
   await cluster.must([
     'wait',
     '-n',
@@ -136,10 +136,10 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
       }
     },
     freshBuilders: async (count) => {
-      await helm(['upgrade', 'slipway', chart], 0);
-      await cluster.must([...['wait', '-n', BUILDERS, '--for=delete', '--timeout=240s'], ...BUILDER_PODS]);
-      await whenReady(0);
-      await helm(['upgrade', 'slipway', chart], count);
+      const replicas = { spec: { managed: { replicas: { min: count, max: count } } } };
+      await cluster.must(['patch', 'builderpool', 'default', '--type=merge', '-p', JSON.stringify(replicas)]);
+      await cluster.must(['delete', '-n', BUILDERS, ...BUILDER_PODS]);
+      // Deleted ones are told of no more.
       await whenReady(count);
     },
     builderFlags: async () => {
@@ -151,16 +151,14 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
         '-o',
         'jsonpath={.items[0].status.podIP}',
       ]);
-      const listed = await cluster.must(['get', 'secrets', '-n', SYSTEM, '-o', 'json']);
-      const { items } = JSON.parse(listed) as { items: { data?: Record<string, string> }[] };
-      const secret = items.find(({ data }) => data?.['tls.key'] !== undefined && data['ca.crt'] !== undefined);
+      const secret = await cluster.get<{ data?: Record<string, string> }>('secret', 'slipway-builder-client', SYSTEM);
       const pki = path.join(folder, 'client');
       mkdirSync(pki, { recursive: true });
       for (const [name, text] of Object.entries(secret?.data ?? {}))
         writeFileSync(path.join(pki, name), Buffer.from(text, 'base64'));
       const flag = (name: string, file: string) => [name, path.join(pki, file)];
       return [
-        ...['--addr', `tcp://${pods}:8443`, '--tlsservername', await serverName(cluster)],
+        ...['--addr', `tcp://${pods}:8443`, '--tlsservername', `slipway-builder.${BUILDERS}.svc`],
         ...[...flag('--tlscacert', 'ca.crt'), ...flag('--tlscert', 'tls.crt'), ...flag('--tlskey', 'tls.key')],
       ];
     },
@@ -181,11 +179,6 @@ export async function openBenchCluster(folder: string): Promise<BenchCluster> {
 }
 
 const BUILDER_PODS = ['pods', '-l', 'app.kubernetes.io/component=builder'];
-
-async function serverName(cluster: PodCluster): Promise<string> {
-  const found = await cluster.must(['get', 'builderpools', 'default', '-o', 'jsonpath={.spec.endpoints[0].address}']);
-  return found.replace(/^tcp:\/\//, '').replace(/:\d+$/, '');
-}
 
 async function pushPeerImage(
   folder: string,
