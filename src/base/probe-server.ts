@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type AbortOptions, type CodedError, invalidArgument, onAbort } from '../../base/index.ts';
+import { type CodedError, invalidArgument } from './errors.ts';
+import { type AbortOptions, onAbort } from './signals.ts';
 
 interface ProbeOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -8,6 +9,8 @@ interface ProbeOptions {
   /** Alive: false makes the pod be started again. */
   readonly healthy: () => boolean;
   readonly ready: () => boolean;
+  /** What is answered while it is not (default: `not yet`). */
+  readonly notReady?: string;
   /** The metrics in Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -23,12 +26,12 @@ export async function startProbeServer(
       response.writeHead(status, { 'content-type': contentType });
       response.end(text);
     };
-    const probe = (ok: boolean) => answer(ok ? 200 : 503, ok ? 'ok\n' : 'not yet\n');
+    const probe = (ok: boolean, otherwise = 'not yet') => answer(ok ? 200 : 503, `${ok ? 'ok' : otherwise}\n`);
     switch (request.url?.split('?')[0]) {
       case '/healthz':
         return probe(options.healthy());
       case '/readyz':
-        return probe(options.ready());
+        return probe(options.ready(), options.notReady);
       case '/metrics':
         options.metrics().then(
           ({ text, contentType }) => answer(200, text, contentType),

@@ -1,5 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
+import { startProbeServer } from '../base/probe-server.ts';
 import type { BuilderPool, KeptCertificate, PoolCache } from '../resources/index.ts';
 import { Access } from './api/access.ts';
 import { type ApiCertificate, serveApi } from './api/api.ts';
@@ -33,7 +34,6 @@ import {
   type Reconcile,
   startEventRecorder,
   startInformer,
-  startProbeServer,
 } from './runtime/index.ts';
 import { keepCachesPruned } from './shared-cache/keep-pruned.ts';
 import { Troubles } from './troubles.ts';

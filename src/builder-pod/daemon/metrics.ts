@@ -1,7 +1,6 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { type AbortOptions, type CodedError, onAbort } from '../../base/index.ts';
+import type { AbortOptions } from '../../base/index.ts';
+import { startProbeServer } from '../../base/probe-server.ts';
 import type { wire } from '../../builder-api/index.ts';
 import type { BuildObserver } from '../engine/index.ts';
 
@@ -132,38 +131,8 @@ export async function serveMetrics(
     signal,
   }: AbortOptions & { readonly host: string; readonly port: number; readonly ready: () => boolean },
 ): Promise<AsyncDisposable & { readonly address: string }> {
-  const server = createServer((request, response) => {
-    const answer = (status: number, text: string, contentType = 'text/plain; charset=utf-8') => {
-      response.writeHead(status, { 'content-type': contentType });
-      response.end(text);
-    };
-    switch (request.url?.split('?')[0]) {
-      case '/healthz':
-        return answer(200, 'ok\n');
-      case '/readyz':
-        return ready() ? answer(200, 'ok\n') : answer(503, 'draining\n');
-      case '/metrics':
-        metrics.text().then(
-          ({ text, contentType }) => answer(200, text, contentType),
-          (error: CodedError) => answer(500, `${error.message}\n`),
-        );
-        return;
-      default:
-        answer(404, 'there are /healthz, /readyz and /metrics\n');
-    }
-  });
-  server.requestTimeout = 10_000;
-  server.maxConnections = 64;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(port, host, resolve);
-  using aborted = onAbort(signal);
-  await Promise.race([promise, aborted.promise]);
-  return {
-    address: `${host}:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((done) => server.close(() => done()));
-    },
-  };
+  const named = host.includes(':') ? `[${host}]` : host;
+  const probes = { healthy: () => true, ready, notReady: 'draining', metrics: () => metrics.text() };
+  const server = await startProbeServer({ address: `${named}:${port}`, ...probes, signal });
+  return { address: `${host}:${server.port}`, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

@@ -13,4 +13,3 @@ export {
 export { leadWhileHolding } from './leader.ts';
 export { clip, plainText, plainTexts } from './plain-text.ts';
 export * from './ports.ts';
-export { startProbeServer } from './probe-server.ts';
